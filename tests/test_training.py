@@ -1,0 +1,160 @@
+"""The data, the networks and the loop."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from adamlib import data, optim, rules, train
+from adamlib.model import ConvNet, MLPStack
+
+DIGITS = data.load(device="cpu")
+
+
+def small(n=64):
+    return data.Data(*(tensor[:n] for tensor in DIGITS))
+
+
+def run(optimizer=optim.Adam, **options):
+    torch.manual_seed(0)
+    model = ConvNet()
+    options = {"epochs": 2, "device": "cpu", "progress": False, **options}
+    return model, train.train(model, small(), optimizer(model.parameters()), **options)
+
+
+def test_a_quarter_is_held_out_of_each_class():
+    counts = torch.bincount(DIGITS.y_test) / (
+        torch.bincount(DIGITS.y_test) + torch.bincount(DIGITS.y_train)
+    )
+    assert len(DIGITS.y_train) + len(DIGITS.y_test) == 1797
+    assert ((counts - 0.25).abs() < 0.01).all()  # whole images: one in about 180
+
+
+def test_every_image_is_in_exactly_one_part():
+    images = torch.cat([DIGITS.x_train, DIGITS.x_test]).flatten(1)
+    raw = load_digits().data
+    assert len(np.unique(raw, axis=0)) == len(torch.unique(images, dim=0))
+
+
+def test_only_the_training_images_set_the_scale():
+    assert DIGITS.x_train.mean().abs() < 1e-6 and abs(DIGITS.x_train.std() - 1) < 1e-3  # float32
+    assert DIGITS.x_test.mean().abs() > 1e-4
+
+
+def test_a_seed_fixes_the_split_and_another_seed_changes_it():
+    assert torch.equal(DIGITS.y_test, data.load(device="cpu").y_test)
+    assert not torch.equal(DIGITS.y_test, data.load(device="cpu", seed=1).y_test)
+
+
+def test_an_unknown_data_set_is_named():
+    with pytest.raises(ValueError, match="'mnits'"):
+        data.load("mnits")
+
+
+def test_a_missing_device_is_an_error_that_lists_what_there_is():
+    for ask in (data.pick_device, lambda name: data.load(device=name), lambda n: run(device=n)):
+        with pytest.raises(ValueError, match=r"one of \[.*'cpu'\].*'cuda:99'"):
+            ask("cuda:99")
+
+
+def test_auto_is_the_best_device_there_is():
+    best = "cuda" if torch.cuda.is_available() else "cpu"
+    if not torch.backends.mps.is_available():
+        assert data.pick_device().type == best
+
+
+def test_batches_are_one_seeded_permutation_in_slices():
+    x = torch.arange(10)
+    got = list(data.batches(x, -x, 4, torch.Generator().manual_seed(0)))
+    assert [len(a) for a, _ in got] == [4, 4, 2]
+    order = torch.cat([a for a, _ in got])
+    assert torch.equal(order.sort().values, x) and not torch.equal(order, x)
+    assert all(torch.equal(a, -b) for a, b in got)
+
+
+def test_the_convnet_is_the_books():
+    assert sum(w.numel() for w in ConvNet().parameters()) == 2_140_362
+    assert ConvNet()(DIGITS.x_test[:3]).shape == (3, 10)
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 28, 28), (1, 8, 8), (2, 3, 8, 8)])
+def test_images_that_do_not_fit_get_the_reason(shape):
+    with pytest.raises(ValueError, match="64·8·8 features; resize"):
+        ConvNet()(torch.zeros(shape))
+
+
+def test_training_learns_and_its_history_is_whole():
+    model, history = run(epochs=8)
+    assert history["train_loss"][-1] < 0.5 * history["train_loss"][0]
+    assert {len(values) for key, values in history.items() if key != "device"} == {8}
+    assert history["seconds"] == sorted(history["seconds"]) and history["device"] == "cpu"
+    json.dumps(history)
+    part = small()
+    measured = train.evaluate(model, part.x_test, part.y_test)
+    assert (history["held_out_loss"][-1], history["held_out_accuracy"][-1]) == measured
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_does_not():
+    first, again, other = run()[0], run()[0], run(seed=1)[0]
+    for a, b, c in zip(*(m.parameters() for m in (first, again, other)), strict=True):
+        assert torch.equal(a, b) and not torch.equal(a, c)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"epochs": 0}, {"epochs": 1.5}, {"batch_size": 0}, {"epochs": True}]
+)
+def test_bad_numbers_are_named_before_any_step(bad):
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        run(**bad)
+
+
+def test_a_stack_of_networks_is_each_network_alone():
+    rates = torch.tensor([1e-3, 1e-2])
+    stack = MLPStack([3, 4], width=16)
+    together = train.train_stack(rules.adam, stack, small(), 3, 32, lr=rates[:, None, None])
+    for k in range(2):
+        alone = MLPStack([3 + k], width=16)
+        loss = train.train_stack(rules.adam, alone, small(), 3, 32, lr=rates[k].item())
+        # float32, summed in another order by the batched product
+        torch.testing.assert_close(together[k : k + 1], loss, rtol=1e-3, atol=1e-4)
+
+
+def test_equal_seeds_start_equal_networks():
+    weights = MLPStack([1, 1, 2], width=8).hidden[0]
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
+
+
+def test_a_run_that_diverged_is_null_in_json():
+    assert json.loads(train.as_json({"loss": [1.0, float("nan"), float("inf")]})) == {
+        "loss": [1.0, None, None]
+    }
+
+
+def test_the_shell_command_writes_the_history(tmp_path):
+    output = tmp_path / "history.json"
+    command = [sys.executable, "-m", "adamlib.train", "--optimizer", "Momentum", "--lr", "0.03"]
+    command += ["--epochs", "1", "--device", "cpu", "--output", str(output)]
+    subprocess.run(command, check=True, capture_output=True)
+    record = json.loads(output.read_text())
+    assert record["optimizer"] == "Momentum" and record["lr"] == 0.03
+    assert len(record["history"]["held_out_accuracy"]) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["history.json"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--lr", "-1"], "lr must be"),
+        (["--epochs", "0"], "epochs must be"),
+        (["--device", "tpu"], "device must be"),
+        (["--output", "no/such/folder/x.json"], "no/such/folder"),
+    ],
+)
+def test_the_shell_command_explains_bad_input(arguments, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        train.main(arguments)
+    assert stop.value.code == 2 and message in capsys.readouterr().err
