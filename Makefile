@@ -1,0 +1,73 @@
+# Needs python3 (3.11 to 3.13) and make; everything else goes into .venv.
+SHELL := bash
+PYTHON ?= python3
+TORCH ?= auto
+PORT ?= 8000
+RUN := .venv/bin/python
+SET_UP := .venv/installed
+NOTEBOOKS := $(wildcard chapters/*.ipynb)
+LOG := _build/test
+STARTED := $(shell date +%s)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help book serve test notebooks results clean distclean lint unit cells form links FORCE
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]*:.*## /{printf "make %-12s%s\n", $$1, $$2}' Makefile
+	@echo 'PYTHON=python3.12 and TORCH=cpu or TORCH=cuda choose what the set-up uses.'
+
+# A PYTHON or TORCH that was asked for is looked at even when .venv is complete.
+$(SET_UP): pyproject.toml constraints.txt tools/install.py \
+           $(if $(filter command environment,$(origin PYTHON) $(origin TORCH)),FORCE)
+	@$(PYTHON) tools/install.py --torch $(TORCH)
+
+# After a warning everything is read anew: a page that was read does not warn again.
+book: $(SET_UP) ## build the book
+	@.venv/bin/jupyter-book build . -W -n --keep-going $(ALL) || { rm -rf _build/.doctrees; exit 1; }
+	@echo "Open $(CURDIR)/_build/html/index.html"
+
+serve: book ## build the book and serve it on this machine (PORT=8000)
+	@$(RUN) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+test: ALL := --all
+test: export OMP_NUM_THREADS := 1
+test: lint unit cells form book links ## check everything
+	@count() { tail -n 1 $(LOG)/$$1 | sed 's/ in [0-9.]*s.*//'; }; \
+	seconds=$$(($$(date +%s) - $(STARTED))); \
+	echo "make test: ruff clean; tests: $$(count unit); cells: $$(count cells);" \
+	"$$(count form); $$(count links); $$((seconds / 60)) min $$((seconds % 60)) s"
+
+unit cells form links: | $(LOG)
+$(LOG):
+	@mkdir -p $@
+
+lint: $(SET_UP)
+	@$(RUN) -m ruff check
+	@$(RUN) -m ruff format --check
+
+unit: $(SET_UP)
+	@set -o pipefail; $(RUN) -m pytest -q tests | tee $(LOG)/unit
+
+cells: $(SET_UP)
+	@set -o pipefail; $(if $(NOTEBOOKS),$(RUN) -m pytest -q -n 2 --dist loadfile \
+	--nbval --nbval-current-env $(NOTEBOOKS),echo 0 passed) | tee $(LOG)/cells
+
+form: $(SET_UP)
+	@set -o pipefail; $(RUN) tools/notebooks.py check | tee $(LOG)/form
+
+links: book
+	@set -o pipefail; $(RUN) tools/check_site.py _build/html | tee $(LOG)/links
+
+notebooks: $(SET_UP) ## run and store the notebooks (CHAPTER=05: that one)
+	@$(RUN) tools/notebooks.py run $(CHAPTER)
+	@$(RUN) tools/picture.py
+
+results: $(SET_UP) ## run the long experiments whose results the chapters draw
+	@$(RUN) tools/results.py
+
+clean: ## remove the built book
+	rm -rf _build
+
+distclean: clean ## remove the environment, too
+	rm -rf .venv
