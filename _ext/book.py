@@ -1,0 +1,99 @@
+"""What the book's site needs beyond the settings in _config.yml (a Sphinx extension)."""
+
+import re
+from html import escape
+from pathlib import Path
+
+from docutils import nodes
+
+# What the theme writes into every page, what stands there instead, and why.
+REPAIRS = [
+    # 527 kB gzipped of script: the theme's CSS already draws every icon.
+    (r'<script defer src="[^"]*fontawesome\.js[^"]*"></script>', ""),
+    # The name of a control contains the words on it (WCAG 2.5.3): the words alone are the name.
+    (r'<summary aria-label="Toggle hidden content">', "<summary>"),
+    (r'(<button class="btn search-button-field[^>]*) aria-label="Search"', r"\1"),
+    # All of a page stands in a landmark.
+    (r'(<div id="pst-primary-sidebar")(?! role)', r'\1 role="complementary"'),
+    # A citation list is a list of plain list items, not of unnamed notes.
+    (r'(<div class="citation" id="[^"]*") role="doc-biblioentry"', r'\1 role="listitem"'),
+]
+
+
+def number_figures_by_chapter(app, env):
+    """An empty list; Figure 3.1 is the first of chapters/03_...: Sphinx would count through."""
+    for page, kinds in env.toc_fignumbers.items():
+        chapter = re.match(r"chapters/(\d+)_", page)
+        prefix = (int(chapter[1]),) if chapter else ()
+        for kind, labels in kinds.items():
+            kinds[kind] = {label: (*prefix, k) for k, label in enumerate(labels, 1)}
+    return []
+
+
+def use_public_url(app, config):
+    """None; turns `public_url`, a GitHub repository, into buttons and canonical addresses."""
+    if not config.public_url:
+        return
+    match = re.fullmatch(r"https://github\.com/([\w.-]+)/([\w.-]+)", config.public_url)
+    if not match:
+        raise ValueError(
+            f"public_url: {config.public_url!r} is not of the form https://github.com/OWNER/NAME"
+        )
+    config.html_baseurl = f"https://{match[1]}.github.io/{match[2]}/"
+    config.html_theme_options |= {
+        "repository_url": config.public_url,
+        "repository_branch": "main",
+        "use_repository_button": True,
+        "use_edit_page_button": True,
+        "launch_buttons": {"colab_url": "https://colab.research.google.com"},
+    }
+
+
+def read_markdown(app, what, name, obj, options, lines):
+    """None; docstrings write `code` and a lone * as Markdown does, Sphinx reads them otherwise."""
+    text = re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", "\n".join(lines))
+    lone_star = r"(``.*?``|(?<![\w*])\*\w[^*\n]*\w\*(?![\w*]))|(\*)"
+    lines[:] = re.sub(lone_star, lambda m: m[1] or r"\*", text, flags=re.DOTALL).split("\n")
+
+
+def describe_page(app, pagename, templatename, context, doctree):
+    """None; gives the page its first paragraph as description, for search engines."""
+    for paragraph in doctree.findall(nodes.paragraph) if doctree else ():
+        text = escape(" ".join(paragraph.astext().split())[:300])
+        context["metatags"] += f'<meta name="description" content="{text}">'
+        return
+
+
+def repair_pages(app, error):
+    """None; writes REPAIRS into the built pages and drops the source maps, 3.4 MB."""
+    if error or app.builder.name != "html":
+        return
+    out = Path(app.outdir)
+    for page in out.rglob("*.html"):
+        html = repaired = page.read_text(encoding="utf-8")
+        for pattern, replacement in REPAIRS:
+            repaired = re.sub(pattern, replacement, repaired)
+        if repaired != html:
+            page.write_text(repaired, encoding="utf-8")
+    for useless in {*out.rglob("*.map"), *out.rglob("fontawesome.js*")}:
+        useless.unlink()
+
+
+def write_sitemap(app, error):
+    """None; lists the address of every page in sitemap.txt when the book has a public address."""
+    if not error and app.config.html_baseurl:
+        pages = sorted(app.config.html_baseurl + page + ".html" for page in app.env.found_docs)
+        Path(app.outdir, "sitemap.txt").write_text("\n".join(pages) + "\n", encoding="utf-8")
+
+
+def setup(app):
+    """The extension's metadata, for Sphinx."""
+    app.add_config_value("public_url", None, "html")
+    app.add_config_value("comments_config", None, "")  # Jupyter Book sets it, and -W would object
+    app.connect("config-inited", use_public_url)
+    app.connect("env-get-updated", number_figures_by_chapter, priority=900)  # after Sphinx's
+    app.connect("autodoc-process-docstring", read_markdown)
+    app.connect("html-page-context", describe_page)
+    app.connect("build-finished", repair_pages, priority=900)
+    app.connect("build-finished", write_sitemap)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

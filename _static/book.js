@@ -1,0 +1,17 @@
+// Boxes that scroll sideways can be reached with the keyboard; paper shows what is folded.
+"use strict";
+
+function reachScrollers() {
+  for (const box of document.querySelectorAll("mjx-container[display], pre"))
+    if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+}
+
+window.addEventListener("load", () => {
+  const set = window.MathJax?.startup?.promise ?? Promise.resolve();
+  set.then(reachScrollers);
+});
+window.addEventListener("resize", reachScrollers);
+document.addEventListener("toggle", reachScrollers, true);  // a <details> opened or closed
+window.addEventListener("beforeprint", () => {
+  for (const box of document.querySelectorAll("article details")) box.open = true;
+});

@@ -1,0 +1,131 @@
+"""Searches a built site for what a build does not warn of: python tools/check_site.py _build/html
+
+Prints each problem with its page, then one line of counts. Exit status: 0 clean, 1 problems,
+2 when there is nothing to check.
+"""
+
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from bs4 import BeautifulSoup
+
+# What a browser fetches by itself, by tag and attribute; a plain <a href> is only an offer.
+FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href"}
+ADDRESS_ONLY = {"canonical", "next", "prev", "index", "search", "author"}  # rel= of such a <link>
+CSS_URL = re.compile(r"""url\(\s*['"]?([^'")]+)|@import\s+['"]([^'"]+)""")
+RAW_MARKUP = re.compile(r"`[^`]*`?|:::|\$[^\s$](?:[^$\n]*[^\s$])?\$")  # a role, a fence, a formula
+UNRESOLVED = ".problematic, .system-message, .xref.std"  # the last: outside of a link
+
+
+def is_elsewhere(url):
+    """Whether `url` names another host, as https://host/x and //host/x do."""
+    return bool(urlsplit(url).netloc)
+
+
+def target(url, page):
+    """The file that `url` means when it stands on `page`, without query and fragment."""
+    path = unquote(urlsplit(url).path)
+    file = (page.parent / path).resolve() if path else page
+    return file / "index.html" if file.is_dir() else file
+
+
+def css_problems(css, page):
+    """The problems of the addresses in a style sheet's text, which stands in the file `page`."""
+    for match in CSS_URL.finditer(css):
+        url = match[1] or match[2]
+        if url.startswith(("data:", "#")):
+            continue
+        if is_elsewhere(url):
+            yield f"asks another host: {url}"
+        elif not target(url, page).is_file():
+            yield f"missing file: {url}"
+
+
+def fetch_problems(soup, page):
+    """The problems of what the page makes a browser fetch."""
+    for tag in soup.find_all(list(FETCHED)):
+        url = tag.get(FETCHED[tag.name], "")
+        if not url or url.startswith("data:") or ADDRESS_ONLY & set(tag.get("rel") or ()):
+            continue
+        if is_elsewhere(url):
+            yield f"asks another host: {url}"
+        elif not target(url, page).is_file():
+            yield f"missing file: {url}"
+    for style in soup.find_all("style"):
+        yield from css_problems(style.get_text(), page)
+    for tag in soup.find_all(style=True):
+        yield from css_problems(tag["style"], page)
+
+
+def link_problems(soup, page, ids):
+    """The problems of the page's links to pages of the site; ids: {file: its ids}."""
+    for link in soup.find_all("a", href=True):
+        url = urlsplit(link["href"])
+        if url.scheme or url.netloc:
+            continue
+        file = target(link["href"], page)
+        if not file.is_file():
+            yield f"broken link: {link['href']}"
+        elif url.fragment and file in ids and unquote(url.fragment) not in ids[file]:
+            yield f"missing anchor: {link['href']}"
+
+
+def content_problems(soup):
+    """The problems of what the page shows."""
+    for kind in ("traceback", "stderr"):
+        for output in soup.select(f".output.{kind}"):
+            yield f"{kind} in an output: {' '.join(output.get_text().split())[-80:]}"
+    for image in soup.find_all("img"):
+        alt = image.get("alt")
+        if alt is None or (image.find_parent("article") and not alt.strip()):
+            yield f"no alt text: {image.get('src')}"
+        elif alt and Path(alt).name == Path(image.get("src", "")).name:
+            yield f"alt text is a file name: {alt}"
+    for fault in soup.select(UNRESOLVED):
+        if not fault.find_parent("a"):
+            yield f"unresolved: {fault.get_text()[:80]}"
+    if soup.find(class_="bibtex-citation", string="[]"):
+        yield "unresolved: a citation"
+    counts = Counter(tag["id"] for tag in soup.find_all(id=True))
+    yield from (f"id used {n} times: {name}" for name, n in counts.items() if n > 1)
+    for code in soup.find_all(["pre", "code", "script", "style"]):
+        code.decompose()
+    text = soup.get_text()
+    for raw in RAW_MARKUP.finditer(text):
+        yield f"raw markup: {' '.join(text[max(raw.start() - 30, 0) : raw.end() + 30].split())}"
+
+
+def site_problems(folder):
+    """The problems below `folder` as (file, text) pairs, and the number of pages searched."""
+    folder = Path(folder).resolve()
+    # The theme leaves its templates among the static files; they are no pages.
+    pages = [p for p in sorted(folder.rglob("*.html")) if "_static" not in p.parts]
+    soups = {p: BeautifulSoup(p.read_text(encoding="utf-8"), "html.parser") for p in pages}
+    ids = {p: {tag["id"] for tag in soup.find_all(id=True)} for p, soup in soups.items()}
+    found = []
+    for page, soup in soups.items():
+        found += [(page, text) for text in fetch_problems(soup, page)]
+        found += [(page, text) for text in link_problems(soup, page, ids)]
+        found += [(page, text) for text in content_problems(soup)]  # last: it empties the soup
+    for sheet in sorted(folder.rglob("*.css")):
+        found += [(sheet, text) for text in css_problems(sheet.read_text("utf-8"), sheet)]
+    return [(file.relative_to(folder), text) for file, text in found], len(pages)
+
+
+def main(arguments):
+    """The exit status, after printing what was found."""
+    if len(arguments) != 1:
+        print("usage: python tools/check_site.py FOLDER")
+        return 2
+    problems, pages = site_problems(arguments[0])
+    for file, text in problems:
+        print(f"{file}: {text}")
+    print(f"{pages} pages, {len(problems)} problems")
+    return 2 if not pages else int(bool(problems))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
