@@ -33,6 +33,56 @@ def best_lr(answer):
     _verdict(problem, "both ends of the spectrum shrink equally fast")
 
 
+def momenta_inside(answer):
+    """Check chapter 3's momenta(lrs, momentum) for a rule with the rate inside its buffer."""
+    lrs, b, s = np.array([0.1, 0.1, 0.1, 0.02, 0.02, 0.05]), 0, 0
+    got, problem = _call(answer, lrs, 0.9)
+    if problem is None and np.shape(got) != lrs.shape:
+        problem = f"its shape is {np.shape(got)}: it must return one momentum for each step"
+    for t, lr in enumerate(lrs if problem is None else (), start=1):
+        g = np.cos(t)
+        w, b = rules.momentum(0.0, g, t, b, lr=lr)
+        s = got[t - 1] * s - lr * g
+        if not np.isclose(w, s, rtol=1e-9):
+            problem = f"the walks part at step t = {t}"
+            if np.isclose(got[t - 1], 0.9):
+                problem += ": the stored step was made at another rate than the new one"
+            elif np.isclose(got[t - 1], 0.9 * lrs[t - 2] / lr):
+                problem += ": the ratio of the rates is upside down"
+            break
+    _verdict(problem, "the stored step is rescaled to each new rate")
+
+
+def centered(answer):
+    """Check chapter 4's centered(w, g, t, v=0, a=0, *, lr, alpha, eps) against its definition."""
+    _verdict(_centered_problem(answer), "the mean of squares less the squared mean, eps outside")
+
+
+def _centered_problem(answer):
+    got, problem = _call(answer, 0.0, 4.0, 1, lr=1.0, alpha=0.5, eps=2.0)  # v = 8, a = 2
+    if problem:
+        return problem
+    if not isinstance(got, tuple) or len(got) != 3:
+        return "it must return the three values w, v, a"
+    for length, problem in (
+        (4 / 6**0.5, "eps stands inside the root, as in Graves's paper; here it stands outside"),
+        (4 / (6**0.5 + 2), "it subtracts the mean a; the variance is v - a**2"),
+        (4 / (8**0.5 + 2), "the mean of the gradients is missing: this is plain RMSProp"),
+    ):
+        if np.isclose(got[0], -length):
+            return problem
+    mine, w = (np.zeros(3),), np.zeros(3)
+    gradients = np.random.default_rng(0).standard_normal((50, 3))
+    for t, g in enumerate(gradients, start=1):
+        share = 0.1 * 0.9 ** np.arange(t - 1, -1, -1)  # of each gradient in the averages
+        variance = share @ gradients[:t] ** 2 - (share @ gradients[:t]) ** 2
+        w = w - 0.1 * g / (variance**0.5 + 1e-3)
+        mine, problem = _call(answer, mine[0], g, t, *mine[1:], lr=0.1, alpha=0.9, eps=1e-3)
+        if problem or not np.allclose(mine[0], w, rtol=1e-9):
+            return problem or f"it leaves the definition at step t = {t}"
+    return None
+
+
 def adam_rule(answer):
     """Check chapter 5's adam(w, g, t, m=0, v=0, *, lr, betas, eps) property by property."""
     _verdict(_adam_problem(answer), "first step, scale, eps and 200 steps agree with Algorithm 1")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from adamlib import check, rules
 
@@ -16,6 +17,10 @@ def running_mean(values, betas):
     for x, beta in zip(values, betas, strict=True):
         m, seen = beta * m + (1 - beta) * x, seen * beta
     return m / (1 - seen)
+
+
+def rescaled(lrs, momentum):
+    return momentum * np.append(1.0, lrs[1:] / lrs[:-1])
 
 
 def swapped(w, g, t, m=0, v=0, *, lr, betas, eps):
@@ -37,6 +42,29 @@ def clock_at_one(w, g, t, m=0, v=0, *, lr, betas, eps):
     return rules.adam(w, g, 1, m, v, lr=lr, betas=betas, eps=eps)
 
 
+def centered(w, g, t, v=0, a=0, *, lr, alpha, eps):
+    v, a = alpha * v + (1 - alpha) * g**2, alpha * a + (1 - alpha) * g
+    return w - lr * g / ((v - a**2) ** 0.5 + eps), v, a
+
+
+def centered_like_graves(w, g, t, v=0, a=0, *, lr, alpha, eps):
+    _, v, a = centered(w, g, t, v, a, lr=lr, alpha=alpha, eps=eps)
+    return w - lr * g / (v - a**2 + eps) ** 0.5, v, a
+
+
+def centered_by_the_mean(w, g, t, v=0, a=0, *, lr, alpha, eps):
+    _, v, a = centered(w, g, t, v, a, lr=lr, alpha=alpha, eps=eps)
+    return w - lr * g / ((v - a) ** 0.5 + eps), v, a
+
+
+def not_centered(w, g, t, v=0, a=0, *, lr, alpha, eps):
+    return *rules.rmsprop(w, g, t, v, lr=lr, alpha=alpha, eps=eps), a
+
+
+def centered_without_memory(w, g, t, v=0, a=0, *, lr, alpha, eps):
+    return centered(w, g, t, lr=lr, alpha=alpha, eps=eps)
+
+
 @pytest.mark.parametrize(
     ("checker", "answer", "words"),
     [
@@ -44,6 +72,17 @@ def clock_at_one(w, g, t, m=0, v=0, *, lr, betas, eps):
         (check.best_lr, lambda low, high: 2 / high, "limit of stability"),
         (check.best_lr, lambda low, high: 1 / high, "flat one still crawls"),
         (check.best_lr, lambda low, high: 1 / 0, "raised ZeroDivisionError"),
+        (check.momenta_inside, lambda lrs, beta: rescaled(lrs, beta), "✓"),
+        (check.momenta_inside, lambda lrs, beta: np.full(6, beta), "made at another rate"),
+        (check.momenta_inside, lambda lrs, beta: beta**2 / rescaled(lrs, beta), "upside down"),
+        (check.momenta_inside, lambda lrs, beta: rescaled(lrs, beta)[1:], "one momentum for each"),
+        (check.momenta_inside, lambda lrs, beta: 1 - rescaled(lrs, beta), "part at step t = 2"),
+        (check.centered, centered, "✓"),
+        (check.centered, centered_like_graves, "eps stands inside the root"),
+        (check.centered, centered_by_the_mean, "the variance is v - a**2"),
+        (check.centered, not_centered, "this is plain RMSProp"),
+        (check.centered, centered_without_memory, "leaves the definition at step t = 2"),
+        (check.centered, lambda *a, **k: 0.0, "three values w, v, a"),
         (check.adam_rule, rules.adam, "✓"),
         (check.adam_rule, swapped, "leaves Algorithm 1 at step t = 2"),
         (check.adam_rule, uncorrected, "are m and v corrected"),
@@ -57,3 +96,14 @@ def clock_at_one(w, g, t, m=0, v=0, *, lr, betas, eps):
 )
 def test_a_checker_says_what_is_wrong(checker, answer, words, capsys):
     assert words in said(checker, answer, capsys)
+
+
+def test_what_the_checker_calls_centered_is_torchs():
+    gradients = torch.randn(50, 3, dtype=torch.double, generator=torch.Generator().manual_seed(0))
+    w, weight, state = torch.zeros(3).double(), torch.nn.Parameter(torch.zeros(3).double()), ()
+    theirs = torch.optim.RMSprop([weight], lr=0.1, alpha=0.9, eps=1e-3, centered=True)
+    for t, g in enumerate(gradients, start=1):
+        w, *state = centered(w, g, t, *state, lr=0.1, alpha=0.9, eps=1e-3)
+        weight.grad = g.clone()
+        theirs.step()
+    torch.testing.assert_close(w, weight.data, rtol=1e-9, atol=0)  # the order of rounding
