@@ -32,6 +32,7 @@ def use_style():
             "axes.titlesize": 10.5,
             "axes.titlelocation": "left",
             "axes.grid": True,
+            "axes.axisbelow": True,
             "grid.color": "#e5e5e5",
             "legend.frameon": False,
             "lines.linewidth": 1.7,
