@@ -1,0 +1,32 @@
+"""What the README shows and says is so."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import picture
+
+README = (picture.ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_picture_is_chapter_6s():
+    assert picture.PICTURE.read_text(encoding="utf-8") == picture.heatmaps()
+
+
+def test_every_file_it_links_to_is_there():
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
+    assert links and all((picture.ROOT / link).exists() for link in links)
+
+
+def test_its_python_runs(tmp_path):
+    blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    assert len(blocks) == 2
+    short = blocks[0].replace("lr=1e-3)", "lr=1e-3), epochs=1")
+    for block in (short, blocks[1]):
+        subprocess.run([sys.executable, "-c", block], check=True, cwd=tmp_path, capture_output=True)
+
+
+def test_every_make_target_it_names_is_one():
+    targets = set(re.findall(r"^([a-z]+):", Path(picture.ROOT / "Makefile").read_text(), re.M))
+    assert set(re.findall(r"make ([a-z]+)\b", README)) <= targets
