@@ -11,7 +11,7 @@ STARTED := $(shell date +%s)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book serve test notebooks results clean distclean lint unit cells form links FORCE
+.PHONY: help book serve test notebooks results clean distclean lint unit cells form FORCE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]*:.*## /{printf "make %-12s%s\n", $$1, $$2}' Makefile
@@ -25,6 +25,7 @@ $(SET_UP): pyproject.toml constraints.txt tools/install.py \
 # After a warning everything is read anew: a page that was read does not warn again.
 book: $(SET_UP) ## build the book
 	@.venv/bin/jupyter-book build . -W -n --keep-going $(ALL) || { rm -rf _build/.doctrees; exit 1; }
+	@set -o pipefail; $(RUN) tools/check_site.py _build/html | tee $(LOG)/links
 	@echo "Open $(CURDIR)/_build/html/index.html"
 
 serve: book ## build the book and serve it on this machine (PORT=8000)
@@ -32,13 +33,13 @@ serve: book ## build the book and serve it on this machine (PORT=8000)
 
 test: ALL := --all
 test: export OMP_NUM_THREADS := 1
-test: lint unit cells form book links ## check everything
+test: lint unit cells form book ## check everything
 	@count() { tail -n 1 $(LOG)/$$1 | sed 's/ in [0-9.]*s.*//'; }; \
 	seconds=$$(($$(date +%s) - $(STARTED))); \
 	echo "make test: ruff clean; tests: $$(count unit); cells: $$(count cells);" \
 	"$$(count form); $$(count links); $$((seconds / 60)) min $$((seconds % 60)) s"
 
-unit cells form links: | $(LOG)
+unit cells form book: | $(LOG)
 $(LOG):
 	@mkdir -p $@
 
@@ -55,9 +56,6 @@ cells: $(SET_UP)
 
 form: $(SET_UP)
 	@set -o pipefail; $(RUN) tools/notebooks.py check | tee $(LOG)/form
-
-links: book
-	@set -o pipefail; $(RUN) tools/check_site.py _build/html | tee $(LOG)/links
 
 notebooks: $(SET_UP) ## run and store the notebooks (CHAPTER=05: that one)
 	@$(RUN) tools/notebooks.py run $(CHAPTER)

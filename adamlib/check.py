@@ -1,5 +1,7 @@
 """Checkers of the book's exercises: each prints whether an answer is right and, if not, why."""
 
+from numbers import Real
+
 import numpy as np
 
 from adamlib import rules
@@ -20,14 +22,20 @@ def _call(answer, *arguments, **hyper):
 
 def best_lr(answer):
     """Check chapter 1's best_lr(smallest, largest): the fastest constant rate on a bowl."""
-    for low, high in ((1.0, 1.0), (1.0, 10.0), (0.5, 3.0)):
+    for low, high in ((1.0, 10.0), (0.5, 3.0), (1.0, 1.0)):
         got, problem = _call(answer, low, high)
-        if problem is None and not np.isclose(got, 2 / (low + high), rtol=1e-9):
+        if problem is None and not isinstance(got, Real):
+            problem = f"it must return one number, not {got!r}"
+        elif problem is None and not np.isclose(got, 2 / (low + high), rtol=1e-9):
             problem = f"for curvatures {low:g} and {high:g} it returns {got:.6g}"
             if np.isclose(got, 2 / high):
                 problem += ", the limit of stability: there the steep direction never shrinks"
             elif np.isclose(got, 1 / high):
                 problem += ": the steep direction is done in one step, the flat one still crawls"
+            elif got < 2 / (low + high):
+                problem += ": there the flat direction is the slower one; go farther"
+            else:
+                problem += ": there the steep direction is the slower one; that is too far"
         if problem:
             break
     _verdict(problem, "both ends of the spectrum shrink equally fast")
@@ -64,10 +72,12 @@ def _centered_problem(answer):
         return problem
     if not isinstance(got, tuple) or len(got) != 3:
         return "it must return the three values w, v, a"
+    if not np.allclose(got[1:], (8, 2)):
+        return f"after one gradient of 4, v and a must be 8 and 2, not {got[1]:g} and {got[2]:g}"
     for length, problem in (
         (4 / 6**0.5, "eps stands inside the root, as in Graves's paper; here it stands outside"),
         (4 / (6**0.5 + 2), "it subtracts the mean a; the variance is v - a**2"),
-        (4 / (8**0.5 + 2), "the mean of the gradients is missing: this is plain RMSProp"),
+        (4 / (8**0.5 + 2), "the mean a is missing in the root, or used before its update"),
     ):
         if np.isclose(got[0], -length):
             return problem
@@ -85,7 +95,7 @@ def _centered_problem(answer):
 
 def adam_rule(answer):
     """Check chapter 5's adam(w, g, t, m=0, v=0, *, lr, betas, eps) property by property."""
-    _verdict(_adam_problem(answer), "first step, scale, eps and 200 steps agree with Algorithm 1")
+    _verdict(_adam_problem(answer), "averages, first step, eps and 200 steps agree with Algorithm 1")
 
 
 def _adam_problem(answer):
@@ -94,6 +104,8 @@ def _adam_problem(answer):
         return problem
     if not isinstance(got, tuple) or len(got) != 3:
         return "it must return the three values w, m, v"
+    if not np.allclose(got[1:], (0.4, 0.016)):
+        return f"after one gradient of 4, m and v must be 0.4 and 0.016, not {got[1]:g}, {got[2]:g}"
     if not np.isclose(got[0], -0.5):
         length = abs(got[0])
         return f"the first step has length {length:.4g}, not lr = 0.5; are m and v corrected?"
