@@ -95,7 +95,8 @@ def _centered_problem(answer):
 
 def adam_rule(answer):
     """Check chapter 5's adam(w, g, t, m=0, v=0, *, lr, betas, eps) property by property."""
-    _verdict(_adam_problem(answer), "averages, first step, eps and 200 steps agree with Algorithm 1")
+    praise = "averages, first step, eps and 200 steps agree with Algorithm 1"
+    _verdict(_adam_problem(answer), praise)
 
 
 def _adam_problem(answer):
