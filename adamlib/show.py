@@ -3,13 +3,15 @@
 import ast
 import difflib
 import inspect
+import textwrap
 
 from IPython.display import Markdown
 
 
 def source(function):
     """Return the text of `function` as a highlighted block."""
-    return Markdown(f"```python\n{inspect.getsource(function).rstrip()}\n```")
+    text = textwrap.dedent(inspect.getsource(function)).rstrip()
+    return Markdown(f"```python\n{text}\n```")
 
 
 def diff(old, new):
