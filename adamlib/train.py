@@ -88,38 +88,39 @@ def stack_loss(logits, y):
     return each.mean(dim=0)  # (B, K) -> (K,)
 
 
-def main(arguments=None):
-    """Train the ConvNet on digits from the shell and write the history as JSON."""
-    parser = argparse.ArgumentParser(prog="python -m adamlib.train", description=main.__doc__)
-    parser.add_argument("--optimizer", choices=OPTIMIZERS, default="Adam")
-    parser.add_argument("--lr", type=float, help="default: the optimizer's own")
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--batch-size", type=int, default=128)
+def parse(arguments):
+    """Return (parser, options) of the command line; wrong ones end the program with a message."""
+    form = argparse.ArgumentDefaultsHelpFormatter
+    parser = argparse.ArgumentParser("python -m adamlib.train", formatter_class=form)
+    parser.description = main.__doc__
+    parser.add_argument("--optimizer", choices=OPTIMIZERS, default="Adam", help="the rule")
+    parser.add_argument("--lr", type=float, help="learning rate; None is the optimizer's own")
+    parser.add_argument("--epochs", type=int, default=20, help="passes over the training images")
+    parser.add_argument("--batch-size", type=int, default=128, help="images per step")
     parser.add_argument("--seed", type=int, default=0, help="of the weights and the batches")
     parser.add_argument("--device", default="auto", help="auto, cpu, mps, cuda, cuda:1, ...")
-    parser.add_argument("--output", type=Path, help="a .json file; default: standard output")
+    parser.add_argument("--output", type=Path, help="a .json file; None is standard output")
     options = parser.parse_args(arguments)
-    if options.output and not options.output.parent.is_dir():
-        parser.error(f"output must lie in a folder that exists, got {options.output}")
+    if options.output and (options.output.is_dir() or not options.output.parent.is_dir()):
+        parser.error(f"output must be a file in a folder that exists, got {options.output}")
+    return parser, options
+
+
+def main(arguments=None):
+    """Train the ConvNet on digits and write the history as JSON."""
+    parser, options = parse(arguments)
     try:
         data = datasets.load("digits", device=options.device)
         torch.manual_seed(options.seed)
         model = ConvNet().to(data.x_train.device)
         hyper = {} if options.lr is None else {"lr": options.lr}
         optimizer = getattr(optim, options.optimizer)(model.parameters(), **hyper)
-        history = train(
-            model,
-            data,
-            optimizer,
-            options.epochs,
-            options.batch_size,
-            seed=options.seed,
-            device=options.device,
-        )
+        how = dict(seed=options.seed, device=options.device)
+        history = train(model, data, optimizer, options.epochs, options.batch_size, **how)
     except ValueError as error:
         parser.error(str(error))
     settings = {key: value for key, value in vars(options).items() if key != "output"}
-    record = as_json({**settings, **hyper, "history": history})
+    record = as_json({**settings, "lr": optimizer.defaults["lr"], "history": history})
     if options.output is None:
         sys.stdout.write(record)
     else:

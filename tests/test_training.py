@@ -134,6 +134,11 @@ def test_a_run_that_diverged_is_null_in_json():
     }
 
 
+def test_the_shell_command_records_the_learning_rate_it_used(capsys):
+    train.main(["--epochs", "1", "--device", "cpu"])
+    assert json.loads(capsys.readouterr().out)["lr"] == 1e-3  # Adam's own
+
+
 def test_the_shell_command_writes_the_history(tmp_path):
     output = tmp_path / "history.json"
     command = [sys.executable, "-m", "adamlib.train", "--optimizer", "Momentum", "--lr", "0.03"]
@@ -152,6 +157,7 @@ def test_the_shell_command_writes_the_history(tmp_path):
         (["--epochs", "0"], "epochs must be"),
         (["--device", "tpu"], "device must be"),
         (["--output", "no/such/folder/x.json"], "no/such/folder"),
+        (["--output", "."], "output must be a file"),
     ],
 )
 def test_the_shell_command_explains_bad_input(arguments, message, capsys):
