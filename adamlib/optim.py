@@ -1,8 +1,8 @@
 """The rules as PyTorch optimizers: one adapter, and one small class per rule.
 
-Names, order and defaults of the arguments are torch.optim's where it has the counterpart. What is
-the same for all rules lives in the adapter: `weight_decay` adds an L2 term to the gradient,
-`maximize` turns its sign.
+Names, order and defaults of the arguments are torch.optim's where it has the counterpart (but for
+momentum, 0.9 here and 0 in its SGD). What is the same for all rules lives in the adapter:
+`weight_decay` adds an L2 term to the gradient, `maximize` turns its sign.
 """
 
 import inspect
