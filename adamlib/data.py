@@ -11,10 +11,10 @@ from sklearn.model_selection import train_test_split
 class Data(NamedTuple):
     """A data set cut in two; images are float32 (N, 1, 8, 8), labels int64 (N,)."""
 
-    x_train: torch.Tensor
-    y_train: torch.Tensor
-    x_test: torch.Tensor
-    y_test: torch.Tensor
+    x_train: torch.Tensor  #: training images
+    y_train: torch.Tensor  #: their labels
+    x_test: torch.Tensor  #: held-out images
+    y_test: torch.Tensor  #: their labels
 
     def to(self, device):
         """Return the same data on another device."""
