@@ -57,8 +57,8 @@ def evaluate(model, x, y):
     """Return (mean cross-entropy in nats, accuracy from 0 to 1) on images x with labels y."""
     model.eval()
     logits = model(x)
-    hits = (logits.argmax(dim=1) == y).double().mean()
-    return cross_entropy(logits, y).item(), hits.item()
+    hits = (logits.argmax(dim=1) == y).sum().item()  # MPS has no float64 for a mean
+    return cross_entropy(logits, y).item(), hits / len(y)
 
 
 def train_stack(rule, model, data, epochs, batch_size=128, *, seed=0, **hyper):
@@ -143,7 +143,7 @@ def as_json(record):
 def write(path, text):
     """Write `text` to `path` whole or not at all: a temporary name, synced, renamed."""
     temporary = path.with_name(path.name + ".part")
-    with temporary.open("w", encoding="utf-8") as file:
+    with temporary.open("w", encoding="utf-8", newline="\n") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from adamlib import data, optim, rules, train
 from adamlib.model import ConvNet, MLPStack
@@ -96,6 +97,22 @@ def test_training_learns_and_its_history_is_whole():
     part = small()
     measured = train.evaluate(model, part.x_test, part.y_test)
     assert (history["held_out_loss"][-1], history["held_out_accuracy"][-1]) == measured
+
+
+class NoFloat64(TorchDispatchMode):
+    """Raises at the first tensor of float64, as Apple's MPS does."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        if isinstance(out, torch.Tensor) and out.dtype == torch.float64:
+            raise TypeError(f"{func} made a float64 tensor")
+        return out
+
+
+@pytest.mark.parametrize("optimizer", [getattr(optim, name) for name in train.OPTIMIZERS])
+def test_training_needs_no_float64_which_mps_lacks(optimizer):
+    with NoFloat64():
+        run(optimizer, epochs=1)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_does_not():
