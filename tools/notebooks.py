@@ -5,7 +5,6 @@ python tools/notebooks.py check           names what `run` would not have stored
 """
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
@@ -14,6 +13,8 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal
 from notebook_form import canonical, faults
+
+from adamlib.train import write
 
 CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
 CELL_SECONDS = 600
@@ -34,16 +35,6 @@ def read(path):
 def text_of(notebook):
     """The text under which a notebook is stored: indent 1, sorted keys, a newline at the end."""
     return nbformat.v4.writes(notebook) + "\n"
-
-
-def write(path, text):
-    """Nothing; path holds either its old text or all of the new one, whatever happens."""
-    temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def execute(path):

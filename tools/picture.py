@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from adamlib.train import write
+
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "_static" / "bias_correction.svg"
 
@@ -17,4 +19,4 @@ def heatmaps():
 
 
 if __name__ == "__main__":
-    PICTURE.write_text(heatmaps(), encoding="utf-8")
+    write(PICTURE, heatmaps())

@@ -112,11 +112,11 @@ def main():
     for name, grid in GRIDS.items():
         best = min(grid, key=lambda lr: final_loss(tuning[name][f"{lr:.2g}"]))
         jobs += [(name, name, best, digits)]
-    rules = {}
+    chosen = {}
     for key, name, lr, images in tqdm(jobs, desc="ten seeds", unit="rule"):
         runs = [history(name, lr, seed, images) for seed in SEEDS]
-        rules[key] = {"lr": lr, "rule": name, "runs": runs}
-    write(RESULTS / "convnet.json", as_json({**about, "rules": rules}))
+        chosen[key] = {"lr": lr, "rule": name, "runs": runs}
+    write(RESULTS / "convnet.json", as_json({**about, "rules": chosen}))
 
 
 if __name__ == "__main__":
