@@ -1,164 +1,260 @@
 """The rules as PyTorch optimizers: one adapter, and one small class per rule.
 
-Names, order and defaults of the arguments are torch.optim's where it has the counterpart (but for
-momentum, 0.9 here and 0 in its SGD). What is the same for all rules lives in the adapter:
+Each class is a drop-in for its counterpart in torch.optim: the same names, order and defaults of
+the arguments (but for momentum, 0.9 here and 0 in SGD), the same keys in its state, and so
+checkpoints that either one can go on from. What is the same for all rules lives in the adapter:
 `weight_decay` adds an L2 term to the gradient, `maximize` turns its sign.
 """
 
 import inspect
-import math
-from numbers import Real
+from collections import defaultdict
+from itertools import compress, repeat
+from operator import is_
 
 import torch
 
-from adamlib import rules
-
-
-def _check(name, value):
-    """Raise ValueError or TypeError unless `value` is allowed for the hyperparameter `name`."""
-    if name == "betas":
-        if not isinstance(value, tuple | list) or len(value) != 2:
-            raise ValueError(f"betas must be two numbers in [0, 1), got {value!r}")
-        for i, beta in enumerate(value):
-            _check(f"betas[{i}]", beta)
-        return
-    if name == "maximize":
-        if not isinstance(value, bool):
-            raise TypeError(f"maximize must be True or False, got {value!r}")
-        return
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    below_one = name.startswith("betas") or name in ("momentum", "alpha")
-    if not 0 <= value < (1 if below_one else math.inf):  # also turns nan away
-        allowed = "in [0, 1)" if below_one else "finite and >= 0"
-        raise ValueError(f"{name} must be {allowed}, got {value!r}")
+from adamlib import arguments, engines, rules
 
 
 class RuleOptimizer(torch.optim.Optimizer):
     """Runs a rule of `adamlib.rules` over the parameters of a model.
 
-    A subclass sets `rule`. Its buffers are kept in `state[p]` under the rule's own names, the
-    number of steps taken under "step". Raises ValueError or TypeError for a hyperparameter out of
-    range or unknown and for a parameter that is not real floating point, RuntimeError for a sparse
-    gradient.
+    A subclass sets `rule`; `names`, what torch.optim calls its buffers, if it has the counterpart;
+    and `implies`, the switches there that make it this rule. Buffers are kept in `state[p]`, with
+    the number of steps taken under "step".
+
+    Options of every class: `maximize`; `differentiable`, to let gradients flow through a step;
+    `engine`, one of `engines.ENGINES`; `state_dtype=torch.bfloat16`, buffers of two bytes that are
+    rounded at random. `foreach` and `fused` are accepted and change nothing.
+
+    Raises ValueError or TypeError for a hyperparameter out of range or unknown and for what is no
+    list of floating point tensors, RuntimeError for a sparse gradient; nothing has changed then.
     """
 
     rule = None
+    names = {}
+    implies = {}
 
     def __init_subclass__(cls):
-        """Read the names of the buffers, where they start, and the hyperparameters off the rule."""
-        arguments = inspect.signature(cls.rule).parameters.values()
-        cls._hyper = [a.name for a in arguments if a.kind is a.KEYWORD_ONLY]
-        cls._buffers = {
-            a.name: a.default
-            for a in arguments
-            if a.kind is a.POSITIONAL_OR_KEYWORD and a.default is not a.empty
-        }
+        """Read the hyperparameters, the buffers and where they start off the rule."""
+        given = inspect.signature(cls.rule).parameters.values()
+        cls.own = {a.name: a.default for a in given if a.kind is a.KEYWORD_ONLY}
+        cls.hyper = {"weight_decay": 0, "maximize": False, "differentiable": False, **cls.own}
+        buffers = [a for a in given if a.kind is not a.KEYWORD_ONLY and a.default is not a.empty]
+        cls.names = {a.name: cls.names.get(a.name, a.name) for a in buffers}
+        cls.starts = [a.default for a in buffers]
+
+    def __init__(self, params, hyper, *, engine="auto", state_dtype=None, **options):
+        defaults = {**self.hyper, **hyper}
+        for name in options:
+            if name in ("maximize", "differentiable"):
+                defaults[name] = options[name]
+            else:
+                arguments.check_switch(type(self), name, options[name])
+        arguments.check_group(type(self), defaults)
+        engines.check(self.rule, engine, state_dtype, defaults["differentiable"])
+        self.engine, self.state_dtype, self._runners = engine, state_dtype, {}
+        super().__init__(arguments.listed(params), defaults)
 
     def add_param_group(self, param_group):
         """Add a group of parameters with its own hyperparameters, checked first."""
         if isinstance(param_group, dict):
-            for name, value in param_group.items():
-                if name not in ("params", "param_names") and not name.startswith("initial_"):
-                    if name not in self.defaults:
-                        known = sorted(self.defaults)
-                        raise TypeError(f"unknown hyperparameter {name!r}; known are {known}")
-                    _check(name, value)
-        for name, value in self.defaults.items():
-            _check(name, value)
+            if "params" not in param_group:
+                raise ValueError(f"a parameter group needs 'params', got {sorted(param_group)}")
+            arguments.check_group(type(self), param_group)
+            tensors = arguments.tensors(param_group["params"], self.state_dtype)
+            param_group = {**param_group, "params": tensors}
+            for name in (*self.implies, *arguments.SPEED):
+                param_group.pop(name, None)
         super().add_param_group(param_group)
-        for w in self.param_groups[-1]["params"]:
-            if not w.is_floating_point():
-                self.param_groups.pop()
-                raise TypeError(f"params must be real floating point tensors, got {w.dtype}")
 
-    @torch.no_grad()
     def step(self, closure=None):
         """Take one step from the gradients in `.grad`; return the closure's loss or None."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        groups = [
-            (group, [w for w in group["params"] if w.grad is not None])
-            for group in self.param_groups
-        ]
-        if any(w.grad.is_sparse for _, weights in groups for w in weights):
-            raise RuntimeError(f"{type(self).__name__} does not support sparse gradients")
-        for group, weights in groups:
-            hyper = {name: group[name] for name in self._hyper}
-            for w in weights:
-                self._update(w, group["weight_decay"], group["maximize"], hyper)
+        found = [with_gradient(group["params"]) for group in self.param_groups]
+        arguments.check_gradients(type(self).__name__, *(grads for _, grads in found))
+        for number, (group, columns) in enumerate(zip(self.param_groups, found, strict=True)):
+            with torch.set_grad_enabled(group["differentiable"]):
+                self._step(number, group, *columns)
         return loss
 
-    def _update(self, w, weight_decay, maximize, hyper):
+    def _step(self, number, group, weights, grads):
+        """Step the weights of a group, those of the same clock together."""
+        states = list(map(self.state.__getitem__, weights))
+        if not all(states):
+            states = [state or self._start(w) for w, state in zip(weights, states, strict=True)]
+        columns = [weights, grads]
+        columns += ([state[name] for state in states] for name in self.names.values())
+        clocks = [state["step"] for state in states]
+        exact = group["differentiable"]
+        hyper = {name: group[name] if exact else number_of(group[name]) for name in self.own}
+        decay = 0 if "weight_decay" in self.own else group["weight_decay"]
+        decay = decay if exact else number_of(decay)
+        sign = -1 if group["maximize"] else 1
+        different = sorted(set(clocks))
+        for k, clock in enumerate(different):
+            chosen = columns
+            if len(different) > 1:
+                marks = [other == clock for other in clocks]
+                chosen = [list(compress(column, marks)) for column in columns]
+            runner = self._runners.get((number, k)) or self._runner(number, k, exact)
+            runner(clock + 1, hyper, sign, decay, chosen)
+        for state, clock in zip(states, clocks, strict=True):
+            state["step"] = clock + 1
+
+    def _start(self, w):
+        """Return the state of a weight before its first step."""
         state = self.state[w]
-        if not state:
-            state["step"] = 0
-            for name, start in self._buffers.items():
-                state[name] = torch.full_like(w, start)
-        state["step"] += 1
-        g = -w.grad if maximize else w.grad
-        if weight_decay:
-            g = g + weight_decay * w  # the gradient of ½ weight_decay ‖w‖²
-        old = (state[name] for name in self._buffers)
-        new, *buffers = self.rule(w, g, state["step"], *old, **hyper)
-        w.copy_(new)
-        state.update(zip(self._buffers, buffers, strict=True))
+        for name, start in zip(self.names.values(), self.starts, strict=True):
+            state[name] = torch.full_like(w, start, dtype=self.state_dtype, requires_grad=False)
+        state["step"] = 0
+        return state
+
+    def _runner(self, number, k, exact):
+        engine = "plain" if exact else self.engine
+        self._runners[number, k] = engines.Runner(self.rule, engine, self.state_dtype is not None)
+        return self._runners[number, k]
+
+    def state_dict(self):
+        """Return the state as torch.optim's counterpart would, which can go on from it."""
+        saved = super().state_dict()
+        for group in saved["param_groups"]:
+            group.update(self.implies)
+        return saved
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "engine": self.engine, "state_dtype": self.state_dtype}
+
+    @torch.no_grad()
+    def __setstate__(self, state):
+        """Take over what was unpickled or loaded, checked first and copied."""
+        groups, values = state["param_groups"], state["state"]
+        for group in groups:
+            arguments.check_state(type(self), group, values)
+        dtype, own = state.get("state_dtype", vars(self).get("state_dtype")), defaultdict(dict)
+        for w, saved in values.items():
+            own[w] = saved
+            if isinstance(w, torch.Tensor):
+                own[w] = {"step": int(saved.get("step", 0))}
+                for name in self.names.values():  # laid out in memory as the weight is
+                    own[w][name] = torch.empty_like(w, dtype=dtype, requires_grad=False)
+                    own[w][name].copy_(saved[name])
+        for group in groups:
+            for name in (*self.implies, *arguments.SPEED):
+                group.pop(name, None)
+            for name in arguments.LATER:
+                group.setdefault(name, False)
+        super().__setstate__({**state, "state": own})
+        self._runners = {}
+
+
+def with_gradient(params):
+    """Return (weights, gradients): two lists, without those that have no gradient."""
+    grads = [w.grad for w in params]
+    if any(map(is_, grads, repeat(None))):
+        params = [w for w, g in zip(params, grads, strict=True) if g is not None]
+        grads = [g for g in grads if g is not None]
+    return params, grads
+
+
+def number_of(value):
+    """Return a hyperparameter, or two, as Python numbers."""
+    if isinstance(value, tuple | list):
+        return tuple(map(float, value))
+    return float(value)
 
 
 class GradientDescent(RuleOptimizer):
     """`rules.gradient_descent` for a model; torch.optim.SGD without momentum."""
 
     rule = staticmethod(rules.gradient_descent)
+    implies = {"momentum": 0, "dampening": 0, "nesterov": False}
 
-    def __init__(self, params, lr=1e-3, *, weight_decay=0, maximize=False):
-        super().__init__(params, dict(lr=lr, weight_decay=weight_decay, maximize=maximize))
+    def __init__(self, params, lr=1e-3, *, weight_decay=0, **options):
+        super().__init__(params, dict(lr=lr, weight_decay=weight_decay), **options)
 
 
 class Momentum(RuleOptimizer):
     """`rules.momentum` for a model; torch.optim.SGD(momentum=0.9)."""
 
     rule = staticmethod(rules.momentum)
+    names = {"b": "momentum_buffer"}
+    implies = {"dampening": 0, "nesterov": False}
 
-    def __init__(self, params, lr=1e-3, momentum=0.9, *, weight_decay=0, maximize=False):
-        defaults = dict(lr=lr, momentum=momentum, weight_decay=weight_decay, maximize=maximize)
-        super().__init__(params, defaults)
+    def __init__(self, params, lr=1e-3, momentum=0.9, *, weight_decay=0, **options):
+        hyper = dict(lr=lr, momentum=momentum, weight_decay=weight_decay)
+        super().__init__(params, hyper, **options)
 
 
 class Nesterov(Momentum):
     """`rules.nesterov` for a model; torch.optim.SGD(momentum=0.9, nesterov=True)."""
 
     rule = staticmethod(rules.nesterov)
+    implies = {"dampening": 0, "nesterov": True}
 
 
 class AdaGrad(RuleOptimizer):
     """`rules.adagrad` for a model; torch.optim.Adagrad."""
 
     rule = staticmethod(rules.adagrad)
+    names = {"s": "sum"}
+    implies = {"lr_decay": 0, "initial_accumulator_value": 0}
 
-    def __init__(self, params, lr=1e-2, *, weight_decay=0, eps=1e-10, maximize=False):
-        defaults = dict(lr=lr, eps=eps, weight_decay=weight_decay, maximize=maximize)
-        super().__init__(params, defaults)
+    def __init__(self, params, lr=1e-2, *, weight_decay=0, eps=1e-10, **options):
+        super().__init__(params, dict(lr=lr, eps=eps, weight_decay=weight_decay), **options)
 
 
 class RMSProp(RuleOptimizer):
     """`rules.rmsprop` for a model; torch.optim.RMSprop."""
 
     rule = staticmethod(rules.rmsprop)
+    names = {"v": "square_avg"}
+    implies = {"momentum": 0, "centered": False}
 
-    def __init__(self, params, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0, *, maximize=False):
-        defaults = dict(lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, maximize=maximize)
-        super().__init__(params, defaults)
+    def __init__(self, params, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0, **options):
+        hyper = dict(lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay)
+        super().__init__(params, hyper, **options)
 
 
 class Adam(RuleOptimizer):
     """`rules.adam` for a model; torch.optim.Adam."""
 
     rule = staticmethod(rules.adam)
+    names = {"m": "exp_avg", "v": "exp_avg_sq"}
+    implies = {"amsgrad": False, "decoupled_weight_decay": False}
 
-    def __init__(
-        self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, *, maximize=False
-    ):
-        defaults = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize)
-        super().__init__(params, defaults)
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, **options):
+        hyper = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+        super().__init__(params, hyper, **options)
+
+
+class AdamW(Adam):
+    """`rules.adamw` for a model; torch.optim.AdamW. Its `weight_decay` is not an L2 term."""
+
+    rule = staticmethod(rules.adamw)
+    implies = {"amsgrad": False, "decoupled_weight_decay": True}
+
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, **options):
+        super().__init__(params, lr, betas, eps, weight_decay, **options)
+
+
+class AMSGrad(Adam):
+    """`rules.amsgrad` for a model; torch.optim.Adam(amsgrad=True)."""
+
+    rule = staticmethod(rules.amsgrad)
+    names = {**Adam.names, "v_max": "max_exp_avg_sq"}
+    implies = {"amsgrad": True, "decoupled_weight_decay": False}
+
+
+class AdaMax(Adam):
+    """`rules.adamax` for a model; torch.optim.Adamax."""
+
+    rule = staticmethod(rules.adamax)
+    names = {"m": "exp_avg", "u": "exp_inf"}
+    implies = {}
+
+    def __init__(self, params, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, **options):
+        super().__init__(params, lr, betas, eps, weight_decay, **options)

@@ -73,3 +73,49 @@ def adam(w, g, t, m=0, v=0, *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
     v_hat = v / (1 - beta2**t)  # divide by the weight seen so far
     w = w - lr * m_hat / (v_hat**0.5 + eps)
     return w, m, v
+
+
+def adamw(w, g, t, m=0, v=0, *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
+    """Return (w, m, v) after a step of AdamW (Loshchilov & Hutter, 2019, Algorithm 2).
+
+    PyTorch's convention: the decay is multiplied by `lr`, and comes before the step of Adam.
+    """
+    beta1, beta2 = betas
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g**2
+    m_hat = m / (1 - beta1**t)
+    v_hat = v / (1 - beta2**t)
+    w = w - lr * weight_decay * w  # straight from the weight: no gradient, no ruler
+    w = w - lr * m_hat / (v_hat**0.5 + eps)
+    return w, m, v
+
+
+def amsgrad(w, g, t, m=0, v=0, v_max=0, *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
+    """Return (w, m, v, v_max) after a step of AMSGrad (Reddi, Kale & Kumar, 2018, Algorithm 2).
+
+    PyTorch's convention: both averages are corrected for their start at 0, as in Adam, the second
+    one after its maximum was taken; the paper corrects neither and has no eps.
+    """
+    beta1, beta2 = betas
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g**2
+    v_max = v * (v > v_max) + v_max * (v <= v_max)  # the larger of the two, never to shrink
+    m_hat = m / (1 - beta1**t)
+    v_hat = v_max / (1 - beta2**t)
+    w = w - lr * m_hat / (v_hat**0.5 + eps)
+    return w, m, v, v_max
+
+
+def adamax(w, g, t, m=0, u=0, *, lr=2e-3, betas=(0.9, 0.999), eps=1e-8):
+    """Return (w, m, u) after a step of AdaMax (Kingma & Ba, 2015, Algorithm 2).
+
+    PyTorch's convention: eps is added to the size of the gradient; the paper has none, and divides
+    0 by 0 where a gradient was always 0.
+    """
+    beta1, beta2 = betas
+    m = beta1 * m + (1 - beta1) * g
+    past = beta2 * u
+    size = abs(g) + eps
+    u = past * (past > size) + size * (past <= size)  # the larger of the two
+    w = w - lr / (1 - beta1**t) * m / u  # a maximum has no lean towards 0 to correct
+    return w, m, u

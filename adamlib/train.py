@@ -1,9 +1,6 @@
 """The training loop, for every model and optimizer; `python -m adamlib.train --help`."""
 
 import argparse
-import json
-import math
-import os
 import sys
 import time
 from pathlib import Path
@@ -13,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from adamlib import data as datasets
-from adamlib import optim
+from adamlib import files, optim
 from adamlib.model import ConvNet
 
 OPTIMIZERS = ("GradientDescent", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam")
@@ -120,34 +117,11 @@ def main(arguments=None):
     except ValueError as error:
         parser.error(str(error))
     settings = {key: value for key, value in vars(options).items() if key != "output"}
-    record = as_json({**settings, "lr": optimizer.defaults["lr"], "history": history})
+    record = files.as_json({**settings, "lr": optimizer.defaults["lr"], "history": history})
     if options.output is None:
         sys.stdout.write(record)
     else:
-        write(options.output, record)
-
-
-def as_json(record):
-    """Return `record` as JSON text; a loss that is not finite (it diverged) becomes null."""
-
-    def plain(value):
-        if isinstance(value, dict):
-            return {key: plain(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [plain(item) for item in value]
-        return None if isinstance(value, float) and not math.isfinite(value) else value
-
-    return json.dumps(plain(record), allow_nan=False) + "\n"
-
-
-def write(path, text):
-    """Write `text` to `path` whole or not at all: a temporary name, synced, renamed."""
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+        files.write(options.output, record)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@ ALL = [
     optim.AdaGrad,
     optim.RMSProp,
     optim.Adam,
+    optim.AdamW,
+    optim.AMSGrad,
+    optim.AdaMax,
 ]
 
 
@@ -106,7 +109,7 @@ def test_buffers_have_the_dtype_of_the_weight(dtype):
     optimizer = optim.Adam([w])
     w.grad = torch.ones_like(w)
     optimizer.step()
-    assert w.dtype == optimizer.state[w]["m"].dtype == dtype
+    assert w.dtype == optimizer.state[w]["exp_avg"].dtype == dtype
 
 
 @pytest.mark.parametrize(
@@ -147,10 +150,9 @@ def test_an_unknown_hyperparameter_of_a_group_is_named():
         optim.Adam([{"params": [start()], "rl": 0.1}])
 
 
-def test_an_integer_or_complex_weight_is_refused():
-    for dtype in (torch.int64, torch.complex64):
-        with pytest.raises(TypeError, match="floating point"):
-            optim.Adam([torch.ones(3, dtype=dtype)])
+def test_an_integer_weight_is_refused():
+    with pytest.raises(TypeError, match="floating point"):
+        optim.Adam([torch.ones(3, dtype=torch.int64)])
 
 
 def test_a_sparse_gradient_is_refused_before_anything_changes():

@@ -10,7 +10,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from adamlib import data, optim, rules, train
+from adamlib import data, files, optim, rules, train
 from adamlib.model import ConvNet, MLPStack
 
 DIGITS = data.load(device="cpu")
@@ -146,7 +146,7 @@ def test_equal_seeds_start_equal_networks():
 
 
 def test_a_run_that_diverged_is_null_in_json():
-    assert json.loads(train.as_json({"loss": [1.0, float("nan"), float("inf")]})) == {
+    assert json.loads(files.as_json({"loss": [1.0, float("nan"), float("inf")]})) == {
         "loss": [1.0, None, None]
     }
 

@@ -127,7 +127,7 @@ def install(torch):
     print(f"Installing the packages, torch for {'CUDA' if cuda else 'the CPU'}", flush=True)
     if not cuda:
         install_cpu_torch(pins)
-    pip(*pins, "--no-build-isolation", "--only-deps", ".[dev]")
+    pip(*pins, "--no-build-isolation", "--only-deps", ".[dev,fast]")
     quiet = os.environ | {"PYTHONWARNINGS": "ignore"}
     pip("--no-build-isolation", "--no-deps", "--quiet", "--editable", ".", env=quiet)
     STAMP.touch()

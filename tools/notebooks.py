@@ -14,7 +14,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal
 from notebook_form import canonical, faults
 
-from adamlib.train import write
+from adamlib.files import write
 
 CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
 CELL_SECONDS = 600

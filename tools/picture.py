@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from adamlib.train import write
+from adamlib.files import write
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "_static" / "bias_correction.svg"

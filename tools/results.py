@@ -12,8 +12,9 @@ import torch
 from tqdm import tqdm
 
 from adamlib import data, optim, rules
+from adamlib.files import as_json, write
 from adamlib.model import ConvNet
-from adamlib.train import as_json, train, write
+from adamlib.train import train
 
 RESULTS = Path(__file__).parents[1] / "results"
 TUNING_SEEDS, SEEDS = (100, 101, 102), tuple(range(10))

@@ -1,0 +1,157 @@
+"""How a rule is run over many tensors, in place.
+
+| engine | what runs | `auto` takes it |
+|---|---|---|
+| plain | the rule, tensor by tensor, as PyTorch operations | where no other one can |
+| numba | one compiled loop over all tensors of a group | on the CPU, with numba installed |
+| compile | one compiled GPU kernel over them | on CUDA, with Triton; not for float64 |
+
+numba and compile want a rule of operators, and a weight, gradient and buffers that lie alike in
+memory without gaps; what does not, runs plain. How long the run will be does not matter: once
+compiled on a machine, a loop is loaded in hundredths of a second. The choice depends on nothing
+that changes during a run, so that a resumed run repeats the bits.
+"""
+
+from operator import attrgetter, is_
+
+import torch
+
+from adamlib import kernels
+
+DTYPE, DEVICE = attrgetter("dtype"), attrgetter("device")
+ENGINES = ("auto", "plain", "numba", "compile")
+TYPES = {torch.float64: "f64", torch.float32: "f32", torch.bfloat16: "bf16", torch.float16: "f16"}
+
+
+def check(rule, engine, state_dtype, differentiable):
+    """Raise ValueError unless `engine` and `state_dtype` are allowed and can run `rule` here."""
+    if engine not in ENGINES:
+        raise ValueError(f"engine must be one of {ENGINES}, got {engine!r}")
+    if state_dtype not in (None, torch.bfloat16):
+        raise ValueError(f"state_dtype must be None or torch.bfloat16, got {state_dtype!r}")
+    if differentiable and (engine not in ("auto", "plain") or state_dtype is not None):
+        raise ValueError(
+            "differentiable=True needs engine='auto' or 'plain' and state_dtype=None, "
+            f"got engine={engine!r}, state_dtype={state_dtype!r}"
+        )
+    if engine == "numba" and not kernels.installed("numba"):
+        raise ValueError("engine='numba' needs numba: pip install 'adamlib[fast]'")
+    if engine == "compile" and not kernels.installed("triton"):
+        raise ValueError("engine='compile' needs a CUDA build of PyTorch, which brings Triton")
+    if engine in ("numba", "compile"):
+        kernels.staged(rule)
+
+
+class Runner:
+    """Runs a rule over a list of weights again and again, and remembers how they lie in memory."""
+
+    def __init__(self, rule, engine, stochastic):
+        self.rule, self.engine, self.stochastic = rule, engine, stochastic
+        self.weights, self.wrapped = [], False
+        self.columns, self.addresses, self.layouts, self.parts = {}, {}, {}, []
+
+    def __call__(self, t, hyper, sign, decay, columns):
+        """Take step t. `columns`: the weights, their gradients, and a list for each buffer."""
+        if not same(columns[0], self.weights):
+            self.weights = columns[0]
+            self.wrapped = any(w.is_complex() or hasattr(w, "to_local") for w in self.weights)
+        if self.wrapped:
+            columns = [[unwrap(x) for x in column] for column in columns]
+        self.look(columns)
+        for launch, rows in self.parts:
+            if launch is None:
+                for k in rows:
+                    tensors = (column[k] for column in columns)
+                    plain(self.rule, t, hyper, sign, decay, self.stochastic, *tensors)
+            else:
+                launch(t, hyper, sign, decay, torch.get_num_threads())
+
+    def look(self, columns):
+        """Find out what has moved since the last step: a stale address would corrupt memory."""
+        moved, changed = [], False
+        for k, column in enumerate(columns):
+            addresses = list(map(torch.Tensor.data_ptr, column))
+            if same(column, self.columns.get(k, ())) and addresses == self.addresses[k]:
+                continue
+            # PyTorch sees to it that a gradient has the shape and the device of its weight
+            layouts = [list(map(DTYPE, column)), list(map(torch.Tensor.stride, column))]
+            if k != 1:
+                layouts += list(map(DEVICE, column)), list(map(torch.Tensor.numel, column))
+                self.columns[k] = column  # of the gradients this would keep the memory
+            changed |= layouts != self.layouts.get(k)
+            moved.append(k)
+            self.addresses[k], self.layouts[k] = addresses, layouts
+        if changed:
+            self.plan(columns)
+            moved = range(len(columns))
+        for launch, rows in self.parts:
+            if launch is not None:
+                for k in moved:
+                    addresses = self.addresses[k]
+                    if len(rows) < len(addresses):
+                        addresses = [addresses[row] for row in rows]
+                    launch.table[:, k] = addresses
+
+    def plan(self, columns):
+        """Sort the tensors by what can run them."""
+        kinds = {}
+        for k, tensors in enumerate(zip(*columns, strict=True)):
+            kinds.setdefault(self.types(*tensors), []).append(k)
+        self.parts = [
+            (
+                types and kernels.Launch(self.rule, types, [columns[0][k].numel() for k in rows]),
+                rows,
+            )
+            for types, rows in kinds.items()
+        ]
+
+    def types(self, w, g, *buffers):
+        """Return the names of the dtypes for the compiled loop, or None where plain has to do."""
+        if self.engine == "numba" and w.device.type != "cpu":
+            raise ValueError(f"engine='numba' runs on the CPU, got a parameter on {w.device}")
+        if self.engine == "plain" or w.device.type != "cpu" or not kernels.can_compile(self.rule):
+            return None
+        tensors = (w, g, *buffers)
+        strides = torch.empty_like(w, device="meta").stride()  # those of w if it has no gaps
+        if any(x.dtype not in TYPES or x.stride() != strides for x in tensors):
+            return None
+        names = [TYPES[x.dtype] for x in tensors]
+        if self.stochastic:
+            names[2:] = ["sr16"] * len(buffers)
+        return tuple(names)
+
+
+def same(column, other):
+    """Return whether two lists hold the very same objects."""
+    return len(column) == len(other) and all(map(is_, column, other))
+
+
+def unwrap(x):
+    """Return the real, local tensor that shares x's memory."""
+    x = x.to_local() if hasattr(x, "to_local") else x
+    return torch.view_as_real(x) if x.is_complex() else x
+
+
+def plain(rule, t, hyper, sign, decay, stochastic, w, g, *buffers):
+    """Take step t of one weight with PyTorch's operations; two-byte formats compute in float32."""
+    tensors = (w, g, *buffers)
+    w_, g_, *old = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in tensors)
+    g_ = -g_ if sign < 0 else g_
+    g_ = g_ + decay * w_ if decay else g_
+    new_w, *new = rule(w_, g_, t, *old, **hyper)
+    w.copy_(new_w)
+    for k, (buffer, value) in enumerate(zip(buffers, new, strict=True)):
+        buffer.copy_(round_at_random(value, t, k) if stochastic else value)
+
+
+def round_at_random(x, t, k):
+    """Return x with bfloat16's digits, up or down at random so that the mean is x.
+
+    The bits are those of `intrinsics.noise`: a hash of the element's index and the step t.
+    """
+    bits = torch.arange(x.numel(), device=x.device).view(x.shape) + kernels.seed(t)
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+        bits = (bits ^ (bits & 0xFFFFFFFF) >> shift) * factor & 0xFFFFFFFF
+    bits = (bits ^ bits >> 16) >> 8 * k & 0xFFFF
+    half = (x.float().view(torch.int32) + bits.int() & -0x10000).view(torch.float32)
+    return torch.where(x.isnan(), x, half)

@@ -1,0 +1,218 @@
+"""Rules as compiled loops over memory; `update` runs one over NumPy arrays.
+
+numba compiles the text that `staging.loop` writes, once per machine. What comes out, LLVM's
+language, is kept in the user's cache, and a later process loads it in hundredths of a second
+without importing numba.
+"""
+
+import ctypes
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from adamlib import files, staging
+
+CHUNK = 65_536  # elements per piece of work: with its buffers it fits in a core's cache
+
+
+@functools.cache
+def staged(rule):
+    """Return (`staging.Staged`, the function of its constants) of `rule`; ValueError as there."""
+    text, names = staging.stage(rule), {}
+    exec(text.constants, names)
+    return text, names["constants"]
+
+
+@functools.cache
+def kernel(rule, types):
+    """Return the compiled loop of `rule` as a C function of the address of its job."""
+    text = staging.loop(staged(rule)[0], types)
+    versions = [importlib.metadata.version(name) for name in ("numba", "llvmlite")]
+    key = digest("\n".join([text, *versions, sys.version, *processor()]))
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adamlib"
+    path = home / f"{rule.__name__}-{'-'.join(types)}-{key[:16]}.ll"
+    try:
+        check, _, module = path.read_text(encoding="utf-8").partition("\n")
+    except OSError:
+        check = module = ""
+    if check != f"; {digest(module)}":  # absent, or not as it was written
+        module = compiled(text)
+        try:
+            home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            files.write(path, f"; {digest(module)}\n{module}")
+        except OSError:
+            pass  # a home that cannot be written to: compile again next time
+    return load(module)
+
+
+def digest(text):
+    """Return the SHA-256 of `text` in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def processor():
+    """Return (name, features) of this machine's processor."""
+    import llvmlite.binding as llvm
+
+    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+def compiled(text):
+    """Return LLVM's text of the kernel `text`; its entry is the function `kernel`."""
+    import numba
+
+    from adamlib import intrinsics
+
+    names = dict(vars(intrinsics))
+    exec(text, names)
+    # without the NumPy error model a check of each division keeps the loop from being vectorized
+    options = dict(error_model="numpy", fastmath={"contract"})
+    function = numba.cfunc("void(int64)", **options)(names["kernel"])
+    return function.inspect_llvm().replace(function.native_name, "kernel")
+
+
+def load(module):
+    """Return (address of the entry of LLVM's text `module`, its owner)."""
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    name, features = processor()
+    target = llvm.Target.from_default_triple().create_target_machine(
+        name, features, opt=3, jit=True
+    )
+    owner = llvm.create_mcjit_compiler(llvm.parse_assembly(module), target)
+    owner.finalize_object()
+    return owner.get_function_address("kernel"), owner  # the code lives as long as its owner
+
+
+class Launch:
+    """A compiled rule over tensors of given lengths; fill `table` with their addresses and call.
+
+    `table` is (tensors, arrays): one row of addresses per tensor, in the order w, g, buffers. The
+    arrays must be dense, of the dtypes that `types` says, and alive.
+    """
+
+    def __init__(self, rule, types, lengths):
+        self.address, _ = kernel(rule, types)
+        self.random = "sr16" in types
+        self.constants = staged(rule)[1]
+        self.size = sum(lengths)
+        chunks = [
+            (k, start, min(CHUNK, n - start))
+            for k, n in enumerate(lengths)
+            for start in range(0, n, CHUNK)
+        ]
+        self.chunks = np.array(chunks, dtype=np.int64).reshape(-1, 3)
+        self.table = np.empty((len(lengths), len(types)), dtype=np.int64)
+        wide = np.float64 if "f64" in types else np.float32
+        self.numbers = np.empty(2 + staged(rule)[0].count, dtype=wide)
+        parts = (self.chunks, self.table, self.numbers)
+        self.job = np.array([0, len(chunks), *(part.ctypes.data for part in parts), 0])
+
+    def __call__(self, t, hyper, sign=1, decay=0, threads=1):
+        """Take step t; the gradient is sign * g + decay * w."""
+        self.numbers[:] = (sign, decay, *self.constants(t, **hyper))
+        self.job[0], self.job[5] = 0, seed(t) if self.random else 0
+        threads = min(threads, len(self.chunks), 1 + self.size // CHUNK)
+        if threads > 1:
+            fork(self.address, self.job.ctypes.data, threads)
+        else:
+            FUNCTION(self.address)(self.job.ctypes.data)
+
+
+def seed(t):
+    """Return the 32 bits of step t that `noise` starts from."""
+    return t * 0x9E3779B1 % 2**32
+
+
+FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_int64)
+
+
+@functools.cache
+def openmp():
+    """Return GOMP_parallel of the OpenMP runtime that PyTorch has loaded, or None."""
+    try:
+        fork = ctypes.CDLL(None).GOMP_parallel
+    except (AttributeError, TypeError, OSError):
+        return None
+    fork.argtypes, fork.restype = (
+        (ctypes.c_int64, ctypes.c_int64, ctypes.c_uint, ctypes.c_uint),
+        None,
+    )
+    return fork
+
+
+@functools.cache
+def pool():
+    """Return threads for where there is no such runtime."""
+    return ThreadPoolExecutor()
+
+
+def fork(address, job, threads):
+    """Run the kernel at `address` in several threads, which share its chunks.
+
+    PyTorch's own threads are the ones to take: after an operation they wait for the next one
+    spinning, and a second set of threads would have to share the cores with them.
+    """
+    if openmp():
+        openmp()(address, job, threads, 0)
+    else:
+        list(pool().map(FUNCTION(address), [job] * threads))
+
+
+TYPES = {"float64": "f64", "float32": "f32"}
+
+
+def update(rule, w, g, t, *buffers, engine="auto", block=16_384, **hyper):
+    """Take step t of `rule` in place: w and the buffers, NumPy arrays, get their new values.
+
+    engine="blocks" runs the rule over `block` elements at a time, so that its temporaries stay in
+    the cache; "numba" compiles it; "auto" is numba where it is installed and can compile the rule.
+    Raises ValueError unless all arrays are C-contiguous and of one shape and dtype, float32 or
+    float64.
+    """
+    arrays = (w, g, *buffers)
+    if not all(
+        isinstance(a, np.ndarray)
+        and (a.shape, a.dtype, a.flags.c_contiguous) == (w.shape, w.dtype, True)
+        and a.dtype.name in TYPES
+        for a in arrays
+    ):
+        found = [f"{a.dtype} {a.shape}" if isinstance(a, np.ndarray) else repr(a) for a in arrays]
+        raise ValueError(f"w, g and buffers must be contiguous float arrays alike, got {found}")
+    if engine not in ("auto", "blocks", "numba"):
+        raise ValueError(f"engine must be 'auto', 'blocks' or 'numba', got {engine!r}")
+    if engine == "numba" or (engine == "auto" and can_compile(rule)):
+        launch = Launch(rule, (TYPES[w.dtype.name],) * len(arrays), [w.size])
+        launch.table[0] = [a.ctypes.data for a in arrays]
+        launch(t, hyper)
+        return
+    flat = [a.reshape(-1) for a in arrays]
+    for start in range(0, w.size, block):
+        w_, g_, *old = (a[start : start + block] for a in flat)
+        for array, new in zip((w_, *old), rule(w_, g_, t, *old, **hyper), strict=True):
+            array[:] = new
+
+
+def installed(package):
+    """Return whether `package` can be imported."""
+    return importlib.util.find_spec(package) is not None
+
+
+@functools.cache
+def can_compile(rule):
+    """Return whether numba is installed and `rule` is of what `staging` can take apart."""
+    if not installed("numba"):
+        return False
+    try:
+        return bool(staged(rule))
+    except ValueError:
+        return False

@@ -1,0 +1,150 @@
+"""A rule's text taken apart: what is computed once per step, and what for every element.
+
+An engine that runs a rule as one compiled loop must not compute `1 - beta1**t` for every weight.
+`stage` reads the syntax tree of a rule as the book shows it, moves every expression without an
+array into `constants`, and leaves the rest as one line per line of the rule. `loop` and `grid`
+write those lines out as a loop for the CPU and as a kernel for the GPU. Nothing here knows a rule.
+"""
+
+import ast
+import inspect
+import textwrap
+from typing import NamedTuple
+
+
+class Staged(NamedTuple):
+    """A rule in two parts, as Python text."""
+
+    name: str
+    arrays: tuple[str, ...]  # w, g and the buffers, in the order of the rule's arguments
+    hyper: tuple[str, ...]  # the hyperparameters
+    constants: str  # a function of t and the hyperparameters: the numbers c0, c1, ... of one step
+    count: int  # how many there are
+    lines: tuple[str, ...]  # what happens to one element, from c0, c1, ... and the arrays' names
+
+
+def stage(rule):
+    """Return the `Staged` text of `rule`.
+
+    Raises ValueError where the text has anything but assignments of operators and `abs`, or reads
+    a name from outside: such a rule runs as it is, on whole arrays.
+    """
+    try:
+        function = ast.parse(textwrap.dedent(inspect.getsource(rule))).body[0]
+    except (OSError, TypeError, SyntaxError) as error:
+        raise ValueError(f"rule must be a function whose source can be read: {rule!r}") from error
+    if not isinstance(function, ast.FunctionDef) or function.args.kwarg or function.args.vararg:
+        raise ValueError(f"rule must be written as `def rule(w, g, t, ..., *, ...)`, got {rule!r}")
+    w, g, t, *buffers = (argument.arg for argument in function.args.args)
+    hyper = tuple(argument.arg for argument in function.args.kwonlyargs)
+    hoist, once, lines = _Hoist(arrays={w, g, *buffers}, scalars={t, *hyper}), [], []
+    for statement in function.body:
+        match statement:
+            case ast.Expr(value=ast.Constant()):  # the docstring
+                pass
+            case ast.Assign(targets=[target], value=value) if hoist.is_scalar(value):
+                names = {n.id for n in ast.walk(target) if isinstance(n, ast.Name)}
+                if names & (hoist.scalars | hoist.arrays):  # all constants are computed at the end
+                    raise ValueError(f"{rule.__name__} assigns {', '.join(sorted(names))} twice")
+                once.append(ast.unparse(statement))
+                hoist.scalars |= names
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name not in hoist.scalars:
+                lines.append(f"{name} = {ast.unparse(hoist.visit(value))}")
+                hoist.arrays.add(name)
+            case ast.Return(value=ast.Tuple(elts=results)):
+                for name, result in zip((w, *buffers), results, strict=True):
+                    if (text := ast.unparse(hoist.visit(result))) != name:
+                        lines.append(f"{name} = {text}")
+            case _:
+                raise ValueError(f"{rule.__name__} cannot be compiled: {ast.unparse(statement)}")
+    numbers = "".join(f"{text}, " for text in hoist.constants)
+    body = "".join(f"    {line}\n" for line in (*once, f"return ({numbers})"))
+    constants = f"def constants({', '.join((t, *hyper))}):\n{body}"
+    arrays = (w, g, *buffers)
+    return Staged(rule.__name__, arrays, hyper, constants, len(hoist.constants), tuple(lines))
+
+
+class _Hoist(ast.NodeTransformer):
+    """Replaces what has no array in it by a constant; writes squares and roots as such."""
+
+    def __init__(self, arrays, scalars):
+        self.arrays, self.scalars, self.constants = arrays, scalars, {}
+
+    def is_scalar(self, node):
+        names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        return names <= self.scalars and not any(isinstance(n, ast.Call) for n in ast.walk(node))
+
+    def visit(self, node):
+        if isinstance(node, ast.expr) and self.is_scalar(node):
+            number = self.constants.setdefault(ast.unparse(node), len(self.constants))
+            return ast.Name(f"c{number}")
+        match node:
+            case ast.Name(id=name) if name in self.arrays:
+                return node
+            case ast.BinOp(left=left, op=ast.Div(), right=right) if self.is_scalar(right):
+                inverse = ast.BinOp(ast.Constant(1.0), ast.Div(), right)  # x / c is x * (1 / c)
+                return ast.BinOp(self.visit(left), ast.Mult(), self.visit(inverse))
+            case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=2)):
+                return ast.BinOp(self.visit(left), ast.Mult(), self.visit(left))
+            case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=0.5)):
+                return ast.Call(ast.Name("sqrt"), [self.visit(left)], [])
+            case ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div()):
+                return ast.BinOp(self.visit(node.left), node.op, self.visit(node.right))
+            case ast.UnaryOp(op=ast.USub()):
+                return ast.UnaryOp(node.op, self.visit(node.operand))
+            case ast.Call(func=ast.Name(id="abs"), args=[argument], keywords=[]):
+                return ast.Call(node.func, [self.visit(argument)], [])
+            case ast.Compare(left=left, ops=[op], comparators=[right]):  # True counts as 1
+                comparison = ast.Compare(self.visit(left), [op], [self.visit(right)])
+                return ast.Call(ast.Name("number"), [comparison], [])
+        raise ValueError(f"a rule cannot be compiled that contains `{ast.unparse(node)}`")
+
+
+LOOP = """\
+def kernel(job):  # several threads run it at once, and each takes the next chunk
+    count, chunks, table = load_i64(job, 1), load_i64(job, 2), load_i64(job, 3)
+    constants, seed = load_i64(job, 4), load_i64(job, 5)
+    sign, decay{numbers} = {loads}
+    while True:
+        chunk = take(job)
+        if chunk >= count:
+            return
+        tensor, start = load_i64(chunks, 3 * chunk), load_i64(chunks, 3 * chunk + 1)
+        n = load_i64(chunks, 3 * chunk + 2)
+{addresses}
+        for i in range(n):
+{body}
+"""
+
+
+def loop(staged, types):
+    """Return the text of a CPU kernel; `types` names each array's: f32, f64, bf16, f16 or sr16.
+
+    `job` is the address of six int64: a counter, how many chunks there are, and the addresses of
+    the chunks (tensor, start, length), of the table (an address per tensor and array) and of the
+    constants, then the seed of sr16: bf16 that is rounded up or down at random.
+    """
+    wide = "f64" if "f64" in types else "f32"
+    count, rows = len(types), list(enumerate(zip(staged.arrays, types, strict=True)))
+    addresses = [
+        f"{a}_ = load_i64(table, {count} * tensor + {k}) + {SIZES[kind]} * start"
+        for k, (a, kind) in rows
+    ]
+    body = [f"{a} = load_{'bf16' if kind == 'sr16' else kind}({a}_, i)" for _, (a, kind) in rows]
+    w, g = staged.arrays[:2]
+    body += [f"{g} = sign * {g} + decay * {w}", *staged.lines]
+    if "sr16" in types:
+        body.append("bits = noise(start + i, seed)")
+    for k, (a, kind) in rows:
+        if a != g:
+            random = f", bits, {k - 2}" if kind == "sr16" else ""
+            body.append(f"store_{kind}({a}_, i, {a}{random})")
+    return LOOP.format(
+        numbers="".join(f", c{k}" for k in range(staged.count)),
+        loads=", ".join(f"load_{wide}(constants, {k})" for k in range(2 + staged.count)),
+        addresses=textwrap.indent("\n".join(addresses), 8 * " "),
+        body=textwrap.indent("\n".join(body), 12 * " "),
+    )
+
+
+SIZES = {"f64": 8, "f32": 4, "bf16": 2, "f16": 2, "sr16": 2}  # bytes
