@@ -12,6 +12,7 @@ compiled on a machine, a loop is loaded in hundredths of a second. The choice de
 that changes during a run, so that a resumed run repeats the bits.
 """
 
+import os
 from operator import attrgetter, is_
 
 import torch
@@ -96,29 +97,49 @@ class Runner:
         """Sort the tensors by what can run them."""
         kinds = {}
         for k, tensors in enumerate(zip(*columns, strict=True)):
-            kinds.setdefault(self.types(*tensors), []).append(k)
-        self.parts = [
-            (
-                types and kernels.Launch(self.rule, types, [columns[0][k].numel() for k in rows]),
-                rows,
-            )
-            for types, rows in kinds.items()
-        ]
+            kinds.setdefault(self.choose(*tensors), []).append(k)
+        self.parts = []
+        for (engine, types, device), rows in kinds.items():
+            lengths = [columns[0][k].numel() for k in rows]
+            if engine == "numba":
+                launch = kernels.Launch(self.rule, types, lengths)
+            elif engine == "compile":
+                from adamlib import gpu  # needs Triton
 
-    def types(self, w, g, *buffers):
-        """Return the names of the dtypes for the compiled loop, or None where plain has to do."""
-        if self.engine == "numba" and w.device.type != "cpu":
-            raise ValueError(f"engine='numba' runs on the CPU, got a parameter on {w.device}")
-        if self.engine == "plain" or w.device.type != "cpu" or not kernels.can_compile(self.rule):
-            return None
-        tensors = (w, g, *buffers)
-        strides = torch.empty_like(w, device="meta").stride()  # those of w if it has no gaps
-        if any(x.dtype not in TYPES or x.stride() != strides for x in tensors):
-            return None
-        names = [TYPES[x.dtype] for x in tensors]
+                launch = gpu.Launch(self.rule, types, lengths, device)
+            else:
+                launch = None
+            self.parts.append((launch, rows))
+
+    def choose(self, w, *others):
+        """Return (engine, names of the dtypes, device) for a weight, its gradient and buffers."""
+        engine = best(self.engine, self.rule, w)
+        names = [TYPES.get(x.dtype) for x in (w, *others)]
         if self.stochastic:
-            names[2:] = ["sr16"] * len(buffers)
-        return tuple(names)
+            names[2:] = ["sr16"] * len(names[2:])
+        strides = torch.empty_like(w, device="meta").stride()  # those of w if it has no gaps
+        if None in names or any(x.stride() != strides for x in (w, *others)):
+            engine = "plain"
+        return engine, tuple(names), w.device
+
+
+def best(engine, rule, w):
+    """Return the engine for the weight `w`; ValueError where the one asked for cannot run it."""
+    where = {"cpu": "numba", "cuda": "compile"}.get(w.device.type, "plain")
+    if engine == "compile" and emulated():
+        where = "compile"
+    if engine not in ("auto", "plain", where):
+        device = {"numba": "the CPU", "compile": "CUDA"}[engine]
+        raise ValueError(f"engine={engine!r} runs on {device}, got a parameter on {w.device}")
+    if "plain" in (engine, where) or (where == "compile" and w.dtype == torch.float64):
+        return "plain"
+    compiler = {"numba": "numba", "compile": "triton"}[where]
+    return where if kernels.can_compile(rule, compiler) else "plain"
+
+
+def emulated():
+    """Return whether Triton emulates a GPU on the CPU: for tests, it is slow."""
+    return os.environ.get("TRITON_INTERPRET") == "1"
 
 
 def same(column, other):

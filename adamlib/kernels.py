@@ -208,9 +208,9 @@ def installed(package):
 
 
 @functools.cache
-def can_compile(rule):
-    """Return whether numba is installed and `rule` is of what `staging` can take apart."""
-    if not installed("numba"):
+def can_compile(rule, compiler="numba"):
+    """Return whether `compiler` is installed and `rule` is of what `staging` can take apart."""
+    if not installed(compiler):
         return False
     try:
         return bool(staged(rule))

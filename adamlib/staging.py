@@ -148,3 +148,50 @@ def loop(staged, types):
 
 
 SIZES = {"f64": 8, "f32": 4, "bf16": 2, "f16": 2, "sr16": 2}  # bytes
+
+
+GRID = """\
+@triton.jit(do_not_specialize=["seed"])
+def kernel(chunks, table, seed, {scalars}, BLOCK: tl.constexpr, ALIGN: tl.constexpr):
+    chunk = chunks + 3 * tl.program_id(0)
+    tensor, start, n = tl.load(chunk), tl.load(chunk + 1), tl.load(chunk + 2)
+    row = table + {count} * tensor
+    if n == BLOCK:
+        update(row, start, n, seed, {scalars}, BLOCK, ALIGN, True)
+    else:
+        update(row, start, n, seed, {scalars}, BLOCK, ALIGN, False)
+
+
+@triton.jit
+def update(
+    row, start, n, seed, {scalars}, BLOCK: tl.constexpr, ALIGN: tl.constexpr, WHOLE: tl.constexpr
+):
+    i = tl.arange(0, BLOCK)
+{body}
+"""
+
+
+def grid(staged, types):
+    """Return the text of a GPU kernel for Triton, one program per chunk; `types` as for `loop`.
+
+    `chunks` and `table` are as for `loop`, on the device. A chunk that is whole needs no mask, and
+    where all addresses are multiples of ALIGN = 16 a thread reads 16 bytes at once.
+    """
+    w, g = staged.arrays[:2]
+    body = []
+    for k, (a, kind) in enumerate(zip(staged.arrays, types, strict=True)):
+        body.append(f"{a}_ = address(row + {k}, start, tl.{KINDS[kind]}, ALIGN)")
+        body.append(f"{a} = load({a}_, i, n, WHOLE)")
+    body += [f"{g} = sign * {g} + decay * {w}", *staged.lines]
+    if "sr16" in types:
+        body.append("bits = noise(start + i, seed)")
+    for k, (a, kind) in enumerate(zip(staged.arrays, types, strict=True)):
+        if a != g:
+            value = f"round_at_random({a}, bits >> {8 * (k - 2)})" if kind == "sr16" else a
+            body.append(f"store({a}_, i, {value}, n, WHOLE)")
+    scalars = ", ".join(["sign", "decay", *(f"c{k}" for k in range(staged.count))])
+    text = textwrap.indent("\n".join(body), 4 * " ")
+    return GRID.format(scalars=scalars, count=len(types), body=text)
+
+
+KINDS = {"f32": "float32", "bf16": "bfloat16", "f16": "float16", "sr16": "bfloat16"}

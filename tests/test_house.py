@@ -14,6 +14,7 @@ LAYERS = [
     {"__init__", "rules", "surfaces", "data", "model", "show"},
     {"files", "staging", "intrinsics", "arguments"},
     {"descent", "kernels", "plots"},
+    {"gpu"},
     {"engines"},
     {"optim"},
     {"train", "check"},
