@@ -5,7 +5,6 @@ Where PyTorch has a good message for a mistake, its words are kept.
 
 import math
 from numbers import Real
-from operator import attrgetter
 
 import numpy as np
 import torch
@@ -113,13 +112,6 @@ def tensors(params, state_dtype):
             if param.is_complex() and state_dtype is not None:
                 raise ValueError(f"state_dtype={state_dtype} needs real params, got {param.dtype}")
     return params
-
-
-def check_gradients(name, *gradients):
-    """Raise RuntimeError if one of the lists `gradients` has a sparse tensor."""
-    for layouts in (set(map(attrgetter("layout"), grads)) for grads in gradients):
-        if not layouts <= {torch.strided}:
-            raise RuntimeError(f"{name} does not support sparse gradients, got {layouts}")
 
 
 def check_state(cls, group, state):

@@ -51,37 +51,29 @@ class Runner:
         self.weights, self.wrapped = [], False
         self.columns, self.addresses, self.layouts, self.parts = {}, {}, {}, []
 
-    def __call__(self, t, hyper, sign, decay, columns):
-        """Take step t. `columns`: the weights, their gradients, and a list for each buffer."""
+    def look(self, columns):
+        """Find out where the tensors are now: a stale address would corrupt memory.
+
+        `columns`: a list of the weights, of their gradients, and one for each buffer. Raises
+        RuntimeError for a sparse gradient, ValueError for an engine that cannot run a weight.
+        """
         if not same(columns[0], self.weights):
             self.weights = columns[0]
             self.wrapped = any(w.is_complex() or hasattr(w, "to_local") for w in self.weights)
         if self.wrapped:
             columns = [[unwrap(x) for x in column] for column in columns]
-        self.look(columns)
-        for launch, rows in self.parts:
-            if launch is None:
-                for k in rows:
-                    tensors = (column[k] for column in columns)
-                    plain(self.rule, t, hyper, sign, decay, self.stochastic, *tensors)
-            else:
-                launch(t, hyper, sign, decay, torch.get_num_threads())
-
-    def look(self, columns):
-        """Find out what has moved since the last step: a stale address would corrupt memory."""
         moved, changed = [], False
         for k, column in enumerate(columns):
-            addresses = list(map(torch.Tensor.data_ptr, column))
+            addresses = addresses_of(column)
             if same(column, self.columns.get(k, ())) and addresses == self.addresses[k]:
                 continue
             # PyTorch sees to it that a gradient has the shape and the device of its weight
             layouts = [list(map(DTYPE, column)), list(map(torch.Tensor.stride, column))]
             if k != 1:
                 layouts += list(map(DEVICE, column)), list(map(torch.Tensor.numel, column))
-                self.columns[k] = column  # of the gradients this would keep the memory
             changed |= layouts != self.layouts.get(k)
             moved.append(k)
-            self.addresses[k], self.layouts[k] = addresses, layouts
+            self.columns[k], self.addresses[k], self.layouts[k] = column, addresses, layouts
         if changed:
             self.plan(columns)
             moved = range(len(columns))
@@ -92,6 +84,17 @@ class Runner:
                     if len(rows) < len(addresses):
                         addresses = [addresses[row] for row in rows]
                     launch.table[:, k] = addresses
+
+    def step(self, t, hyper, sign, decay):
+        """Take step t with the tensors last looked at."""
+        for launch, rows in self.parts:
+            if launch is None:
+                for k in rows:
+                    tensors = (column[k] for column in self.columns.values())
+                    plain(self.rule, t, hyper, sign, decay, self.stochastic, *tensors)
+            else:
+                launch(t, hyper, sign, decay, torch.get_num_threads())
+        self.columns[1] = ()  # a gradient kept would be memory lost
 
     def plan(self, columns):
         """Sort the tensors by what can run them."""
@@ -147,6 +150,17 @@ def same(column, other):
     return len(column) == len(other) and all(map(is_, column, other))
 
 
+def addresses_of(column):
+    """Return the addresses of tensors; RuntimeError for a sparse one, which has none."""
+    try:
+        return list(map(torch.Tensor.data_ptr, column))
+    except RuntimeError as error:
+        layouts = sorted({str(x.layout) for x in column} - {"torch.strided"})
+        if not layouts:
+            raise
+        raise RuntimeError(f"sparse gradients are not supported, got {layouts}") from error
+
+
 def unwrap(x):
     """Return the real, local tensor that shares x's memory."""
     x = x.to_local() if hasattr(x, "to_local") else x
@@ -170,9 +184,9 @@ def round_at_random(x, t, k):
 
     The bits are those of `intrinsics.noise`: a hash of the element's index and the step t.
     """
-    bits = torch.arange(x.numel(), device=x.device).view(x.shape) + kernels.seed(t)
-    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
-        bits = (bits ^ (bits & 0xFFFFFFFF) >> shift) * factor & 0xFFFFFFFF
-    bits = (bits ^ bits >> 16) >> 8 * k & 0xFFFF
+    i = torch.arange(x.numel(), device=x.device).view(x.shape)
+    bits = i * 0x9E3779B1 + kernels.seed(t) & 0xFFFFFFFF
+    bits = (bits ^ bits >> 15) * 0x85EBCA77 & 0xFFFFFFFF
+    bits = (bits ^ bits >> 13) >> 8 * k & 0xFFFF
     half = (x.float().view(torch.int32) + bits.int() & -0x10000).view(torch.float32)
     return torch.where(x.isnan(), x, half)

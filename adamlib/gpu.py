@@ -41,12 +41,11 @@ def store(pointer, i, x, n, WHOLE: tl.constexpr):
 
 
 @triton.jit
-def noise(i, seed):
-    """Thirty-two random bits for element i, those of `intrinsics.noise`."""
-    x = (i + seed).to(tl.uint32)
-    x = (x ^ (x >> 16)) * 0x7FEB352D
-    x = (x ^ (x >> 15)) * 0x846CA68B
-    return x ^ (x >> 16)
+def noise(i, start, seed):
+    """Thirty-two random bits for element start + i, those of `intrinsics.noise`."""
+    x = (i + start).to(tl.uint32) * 0x9E3779B1 + seed.to(tl.uint32)
+    x = (x ^ (x >> 15)) * 0x85EBCA77
+    return x ^ (x >> 13)
 
 
 @triton.jit

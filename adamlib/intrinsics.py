@@ -88,16 +88,16 @@ def take(context, address):
 
 
 @intrinsic
-def noise(context, i, seed):
-    """Thirty-two random bits for element i: the hash `lowbias32` of i + seed."""
+def noise(context, i, start, seed):
+    """Thirty-two random bits for element start + i, which `seed` changes from step to step."""
 
     def emit(context, build, signature, values):
-        x = build.add(*(build.trunc(value, I32) for value in values))
-        for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
-            x = build.mul(build.xor(x, build.lshr(x, I32(shift))), I32(factor))
-        return build.xor(x, build.lshr(x, I32(16)))
+        i, start, seed = (build.trunc(value, I32) for value in values)
+        x = build.add(build.mul(build.add(i, start), I32(0x9E3779B1)), seed)
+        x = build.mul(build.xor(x, build.lshr(x, I32(15))), I32(0x85EBCA77))
+        return build.xor(x, build.lshr(x, I32(13)))
 
-    return types.uint32(types.int64, types.int64), emit
+    return types.uint32(types.int64, types.int64, types.int64), emit
 
 
 @intrinsic

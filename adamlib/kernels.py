@@ -130,7 +130,7 @@ class Launch:
 
 def seed(t):
     """Return the 32 bits of step t that `noise` starts from."""
-    return t * 0x9E3779B1 % 2**32
+    return t * 0xC2B2AE3D % 2**32
 
 
 FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_int64)

@@ -74,36 +74,38 @@ class RuleOptimizer(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        found = [with_gradient(group["params"]) for group in self.param_groups]
-        arguments.check_gradients(type(self).__name__, *(grads for _, grads in found))
-        for number, (group, columns) in enumerate(zip(self.param_groups, found, strict=True)):
-            with torch.set_grad_enabled(group["differentiable"]):
-                self._step(number, group, *columns)
+        work = [x for number in range(len(self.param_groups)) for x in self._work(number)]
+        for group, runner, states in work:  # nothing has changed until here
+            exact = group["differentiable"]
+            hyper = {name: group[name] if exact else number_of(group[name]) for name in self.own}
+            decay = 0 if "weight_decay" in self.own else group["weight_decay"]
+            t = states[0]["step"] + 1
+            with torch.set_grad_enabled(exact):
+                sign = -1 if group["maximize"] else 1
+                runner.step(t, hyper, sign, decay if exact else number_of(decay))
+            for state in states:
+                state["step"] = t
         return loss
 
-    def _step(self, number, group, weights, grads):
-        """Step the weights of a group, those of the same clock together."""
+    def _work(self, number):
+        """Yield (group, runner, states) for the weights of a group that are at the same step."""
+        group = self.param_groups[number]
+        weights, grads = with_gradient(group["params"])
         states = list(map(self.state.__getitem__, weights))
         if not all(states):
             states = [state or self._start(w) for w, state in zip(weights, states, strict=True)]
-        columns = [weights, grads]
-        columns += ([state[name] for state in states] for name in self.names.values())
+        columns = [weights, grads, *([x[name] for x in states] for name in self.names.values())]
         clocks = [state["step"] for state in states]
-        exact = group["differentiable"]
-        hyper = {name: group[name] if exact else number_of(group[name]) for name in self.own}
-        decay = 0 if "weight_decay" in self.own else group["weight_decay"]
-        decay = decay if exact else number_of(decay)
-        sign = -1 if group["maximize"] else 1
         different = sorted(set(clocks))
         for k, clock in enumerate(different):
-            chosen = columns
-            if len(different) > 1:
+            runner = self._runners.get((number, k)) or self._runner(number, k)
+            if len(different) == 1:
+                runner.look(columns)
+                yield group, runner, states
+            else:
                 marks = [other == clock for other in clocks]
-                chosen = [list(compress(column, marks)) for column in columns]
-            runner = self._runners.get((number, k)) or self._runner(number, k, exact)
-            runner(clock + 1, hyper, sign, decay, chosen)
-        for state, clock in zip(states, clocks, strict=True):
-            state["step"] = clock + 1
+                runner.look([list(compress(column, marks)) for column in columns])
+                yield group, runner, list(compress(states, marks))
 
     def _start(self, w):
         """Return the state of a weight before its first step."""
@@ -113,8 +115,8 @@ class RuleOptimizer(torch.optim.Optimizer):
         state["step"] = 0
         return state
 
-    def _runner(self, number, k, exact):
-        engine = "plain" if exact else self.engine
+    def _runner(self, number, k):
+        engine = "plain" if self.param_groups[number]["differentiable"] else self.engine
         self._runners[number, k] = engines.Runner(self.rule, engine, self.state_dtype is not None)
         return self._runners[number, k]
 

@@ -134,7 +134,7 @@ def loop(staged, types):
     w, g = staged.arrays[:2]
     body += [f"{g} = sign * {g} + decay * {w}", *staged.lines]
     if "sr16" in types:
-        body.append("bits = noise(start + i, seed)")
+        body.append("bits = noise(i, start, seed)")
     for k, (a, kind) in rows:
         if a != g:
             random = f", bits, {k - 2}" if kind == "sr16" else ""
@@ -184,7 +184,7 @@ def grid(staged, types):
         body.append(f"{a} = load({a}_, i, n, WHOLE)")
     body += [f"{g} = sign * {g} + decay * {w}", *staged.lines]
     if "sr16" in types:
-        body.append("bits = noise(start + i, seed)")
+        body.append("bits = noise(i, start, seed)")
     for k, (a, kind) in enumerate(zip(staged.arrays, types, strict=True)):
         if a != g:
             value = f"round_at_random({a}, bits >> {8 * (k - 2)})" if kind == "sr16" else a
