@@ -1,10 +1,12 @@
 """How a rule is run over many tensors, in place.
 
-| engine | what runs | `auto` takes it |
-|---|---|---|
-| plain | the rule, tensor by tensor, as PyTorch operations | where no other one can |
-| numba | one compiled loop over all tensors of a group | on the CPU, with numba installed |
-| compile | one compiled GPU kernel over them | on CUDA, with Triton; not for float64 |
+=======  =================================================  =====================================
+engine   what runs                                          `auto` takes it
+=======  =================================================  =====================================
+plain    the rule, tensor by tensor, as PyTorch operations  where no other one can
+numba    one compiled loop over all tensors of a group      on the CPU, with numba installed
+compile  one compiled GPU kernel over them                  on CUDA, with Triton; not for float64
+=======  =================================================  =====================================
 
 numba and compile want a rule of operators, and a weight, gradient and buffers that lie alike in
 memory without gaps; what does not, runs plain. How long the run will be does not matter: once
@@ -60,17 +62,17 @@ class Runner:
         if not same(columns[0], self.weights):
             self.weights = columns[0]
             self.wrapped = any(w.is_complex() or hasattr(w, "to_local") for w in self.weights)
-        if self.wrapped:
+        if self.wrapped or any(map(torch.Tensor.is_neg, columns[1])):
             columns = [[unwrap(x) for x in column] for column in columns]
         moved, changed = [], False
         for k, column in enumerate(columns):
             addresses = addresses_of(column)
             if same(column, self.columns.get(k, ())) and addresses == self.addresses[k]:
                 continue
-            # PyTorch sees to it that a gradient has the shape and the device of its weight
-            layouts = [list(map(DTYPE, column)), list(map(torch.Tensor.stride, column))]
-            if k != 1:
-                layouts += list(map(DEVICE, column)), list(map(torch.Tensor.numel, column))
+            look = (DTYPE, torch.Tensor.stride, torch.Tensor.numel)
+            if k != 1:  # PyTorch sees to it that a gradient is on the device of its weight
+                look += (DEVICE,)
+            layouts = [list(map(what, column)) for what in look]
             changed |= layouts != self.layouts.get(k)
             moved.append(k)
             self.columns[k], self.addresses[k], self.layouts[k] = column, addresses, layouts
@@ -94,6 +96,7 @@ class Runner:
                     plain(self.rule, t, hyper, sign, decay, self.stochastic, *tensors)
             else:
                 launch(t, hyper, sign, decay, torch.get_num_threads())
+        torch.autograd.graph.increment_version(self.weights)  # a graph from before is stale now
         self.columns[1] = ()  # a gradient kept would be memory lost
 
     def plan(self, columns):
@@ -116,6 +119,9 @@ class Runner:
 
     def choose(self, w, *others):
         """Return (engine, names of the dtypes, device) for a weight, its gradient and buffers."""
+        shapes = [tuple(x.shape) for x in (w, *others)]
+        if len(set(shapes)) > 1:
+            raise RuntimeError(f"a weight, its gradient and buffers have the shapes {shapes}")
         engine = best(self.engine, self.rule, w)
         names = [TYPES.get(x.dtype) for x in (w, *others)]
         if self.stochastic:
@@ -162,15 +168,17 @@ def addresses_of(column):
 
 
 def unwrap(x):
-    """Return the real, local tensor that shares x's memory."""
+    """Return a real, local tensor in x's memory, or new if x is to be conjugated or negated."""
     x = x.to_local() if hasattr(x, "to_local") else x
+    x = x.resolve_conj().resolve_neg()
     return torch.view_as_real(x) if x.is_complex() else x
 
 
 def plain(rule, t, hyper, sign, decay, stochastic, w, g, *buffers):
     """Take step t of one weight with PyTorch's operations; two-byte formats compute in float32."""
     tensors = (w, g, *buffers)
-    w_, g_, *old = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in tensors)
+    copy = torch.is_grad_enabled()  # what a graph refers to must not change in place
+    w_, g_, *old = (x.to(torch.promote_types(x.dtype, torch.float32), copy=copy) for x in tensors)
     g_ = -g_ if sign < 0 else g_
     g_ = g_ + decay * w_ if decay else g_
     new_w, *new = rule(w_, g_, t, *old, **hyper)
@@ -184,7 +192,8 @@ def round_at_random(x, t, k):
 
     The bits are those of `intrinsics.noise`: a hash of the element's index and the step t.
     """
-    i = torch.arange(x.numel(), device=x.device).view(x.shape)
+    i = torch.empty_like(x, dtype=torch.int64)  # counts elements as they lie in memory
+    i.as_strided((x.numel(),), (1,)).copy_(torch.arange(x.numel(), device=x.device))
     bits = i * 0x9E3779B1 + kernels.seed(t) & 0xFFFFFFFF
     bits = (bits ^ bits >> 15) * 0x85EBCA77 & 0xFFFFFFFF
     bits = (bits ^ bits >> 13) >> 8 * k & 0xFFFF

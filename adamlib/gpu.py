@@ -62,6 +62,12 @@ def sqrt(x):
 
 
 @triton.jit
+def times(decay, w):
+    """The product; 0 where decay is, also for a weight that is infinite."""
+    return tl.where(decay != 0, decay * w, 0.0)
+
+
+@triton.jit
 def absolute(x):
     """A word of the rules: abs."""
     return tl.abs(x)

@@ -7,11 +7,17 @@ two-byte formats are widened when they are read and rounded when they are stored
 from math import sqrt  # noqa: F401 (a word of the loops, too)
 
 from llvmlite import ir
-from numba import float32, types
+from numba import float32, njit, types
 from numba.extending import intrinsic
 
 I16, I32, I64, F32 = ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
 number = float32  # of a comparison: 1 or 0
+
+
+@njit(inline="always")
+def times(decay, w):
+    """The product; 0 where decay is, also for a weight that is infinite."""
+    return decay * w if decay != 0 else decay
 
 
 def pointer(build, address, i, kind):

@@ -132,7 +132,7 @@ def loop(staged, types):
     ]
     body = [f"{a} = load_{'bf16' if kind == 'sr16' else kind}({a}_, i)" for _, (a, kind) in rows]
     w, g = staged.arrays[:2]
-    body += [f"{g} = sign * {g} + decay * {w}", *staged.lines]
+    body += [f"{g} = sign * {g} + times(decay, {w})", *staged.lines]
     if "sr16" in types:
         body.append("bits = noise(i, start, seed)")
     for k, (a, kind) in rows:
@@ -182,7 +182,7 @@ def grid(staged, types):
     for k, (a, kind) in enumerate(zip(staged.arrays, types, strict=True)):
         body.append(f"{a}_ = address(row + {k}, start, tl.{KINDS[kind]}, ALIGN)")
         body.append(f"{a} = load({a}_, i, n, WHOLE)")
-    body += [f"{g} = sign * {g} + decay * {w}", *staged.lines]
+    body += [f"{g} = sign * {g} + times(decay, {w})", *staged.lines]
     if "sr16" in types:
         body.append("bits = noise(i, start, seed)")
     for k, (a, kind) in enumerate(zip(staged.arrays, types, strict=True)):
