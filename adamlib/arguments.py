@@ -12,7 +12,7 @@ import torch
 BELOW_ONE = ("betas", "momentum", "alpha")  # the share of the past that an average keeps
 FOREIGN = ("betas", "momentum", "alpha", "eps")  # they tell one optimizer's groups from another's
 LATER = ("maximize", "differentiable")  # old checkpoints of torch.optim lack them
-SCHEDULED = ("swa_lr", "max_lr", "min_lr", "base_momentum", "max_momentum")  # by schedulers
+SCHEDULED = ("initial_lr", "swa_lr", "max_lr", "min_lr", "base_momentum", "max_momentum")
 SPEED = ("foreach", "fused", "capturable")  # how torch.optim computes; here the engine decides
 
 
@@ -51,7 +51,7 @@ def check_group(cls, group):
             check_hyper(name, value)
         elif name in cls.implies or name in SPEED:
             check_switch(cls, name, value)
-        elif name not in ("params", "param_names", "initial_lr", *SCHEDULED):
+        elif name not in ("params", "param_names", "name", *SCHEDULED):
             known = sorted(cls.hyper)
             raise TypeError(f"unknown hyperparameter {name!r} of {cls.__name__}; known are {known}")
 
@@ -71,7 +71,7 @@ def check_switch(cls, name, value):
 
 
 def listed(params):
-    """Return `params` as a list; raise TypeError or ValueError with what to pass instead."""
+    """Return `params` as a list; raise TypeError with what to pass instead."""
     if isinstance(params, torch.nn.Module):
         name = type(params).__name__
         raise TypeError(f"params must be parameters, got the model {name}: pass .parameters()")
@@ -92,10 +92,13 @@ def listed(params):
         )
     if isinstance(params, dict) or not hasattr(params, "__iter__"):
         raise TypeError(f"params must be a list of tensors or of dicts, got {params!r}")
-    params = list(params)
+    return list(params)
+
+
+def check_some(params):
+    """Raise ValueError if there are no `params`; a single group may be empty, as in PyTorch."""
     if not params:
         raise ValueError("optimizer got an empty parameter list; was the generator used before?")
-    return params
 
 
 def tensors(params, state_dtype):
@@ -109,8 +112,10 @@ def tensors(params, state_dtype):
         if isinstance(param, torch.Tensor):  # PyTorch tells the rest what is wrong with them
             if not (param.is_floating_point() or param.is_complex()):
                 raise TypeError(f"params must be floating point or complex, got {param.dtype}")
-            if param.is_complex() and state_dtype is not None:
-                raise ValueError(f"state_dtype={state_dtype} needs real params, got {param.dtype}")
+            if state_dtype and (param.is_complex() or param.dtype == torch.float16):
+                raise ValueError(  # PyTorch rounds buffers to the param's dtype when it loads them
+                    f"state_dtype={state_dtype} needs real params of its range, got {param.dtype}"
+                )
     return params
 
 
@@ -126,11 +131,12 @@ def check_state(cls, group, state):
     for name in cls.implies.keys() & group.keys():
         check_switch(cls, name, group[name])
     for param in group["params"]:
-        buffers = {key: x for key, x in state.get(param, {}).items() if key != "step"}
-        if param in state and set(buffers) != set(cls.names.values()):
+        named = {key: x for key, x in state.get(param, {}).items() if key != "step"}
+        buffers = {key: x for key, x in named.items() if x is not None}  # None: in old SGD's
+        if param in state and set(cls.names.values()) not in (set(named), set(buffers)):
             found, own = sorted(buffers), sorted(cls.names.values())
             raise ValueError(f"{wrong}: it has the buffers {found}, not {own}")
-        if param in state and "step" not in state[param] and "momentum_buffer" not in buffers:
+        if param in state and "step" not in state[param] and "momentum_buffer" not in named:
             raise ValueError(f"{wrong}: it has no step")  # SGD counts none
         for key, buffer in buffers.items():
             if buffer.shape != param.shape:

@@ -50,7 +50,7 @@ class Runner:
 
     def __init__(self, rule, engine, stochastic):
         self.rule, self.engine, self.stochastic = rule, engine, stochastic
-        self.weights, self.wrapped = [], False
+        self.weights, self.wrapped, self.scalars = [], False, []
         self.columns, self.addresses, self.layouts, self.parts = {}, {}, {}, []
 
     def look(self, columns):
@@ -62,8 +62,11 @@ class Runner:
         if not same(columns[0], self.weights):
             self.weights = columns[0]
             self.wrapped = any(w.is_complex() or hasattr(w, "to_local") for w in self.weights)
-        if self.wrapped or any(map(torch.Tensor.is_neg, columns[1])):
+            self.scalars = [k for k, w in enumerate(self.weights) if not w.ndim]
+        if self.wrapped:
             columns = [[unwrap(x) for x in column] for column in columns]
+        for k in self.scalars:  # autograd may leave a sign to be turned at the next operation
+            columns[1][k] = columns[1][k].resolve_neg()
         moved, changed = [], False
         for k, column in enumerate(columns):
             addresses = addresses_of(column)

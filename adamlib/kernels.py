@@ -35,12 +35,16 @@ def kernel(rule, types):
     """Return the compiled loop of `rule` as a C function of the address of its job."""
     text = staging.loop(staged(rule)[0], types)
     versions = [importlib.metadata.version(name) for name in ("numba", "llvmlite")]
-    key = digest("\n".join([text, *versions, sys.version, *processor()]))
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adamlib"
+    words = Path(__file__).with_name("intrinsics.py").read_text(encoding="utf-8")
+    key = digest("\n".join([text, words, *versions, sys.version, *processor()]))
+    try:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adamlib"
+    except RuntimeError:  # there is no home
+        return load(compiled(text))
     path = home / f"{rule.__name__}-{'-'.join(types)}-{key[:16]}.ll"
     try:
         check, _, module = path.read_text(encoding="utf-8").partition("\n")
-    except OSError:
+    except (OSError, UnicodeError):
         check = module = ""
     if check != f"; {digest(module)}":  # absent, or not as it was written
         module = compiled(text)
@@ -168,7 +172,7 @@ def fork(address, job, threads):
         list(pool().map(FUNCTION(address), [job] * threads))
 
 
-TYPES = {"float64": "f64", "float32": "f32"}
+TYPES = {np.dtype(np.float64): "f64", np.dtype(np.float32): "f32"}
 
 
 def update(rule, w, g, t, *buffers, engine="auto", block=16_384, **hyper):
@@ -183,15 +187,22 @@ def update(rule, w, g, t, *buffers, engine="auto", block=16_384, **hyper):
     if not all(
         isinstance(a, np.ndarray)
         and (a.shape, a.dtype, a.flags.c_contiguous) == (w.shape, w.dtype, True)
-        and a.dtype.name in TYPES
+        and a.flags.aligned
+        and (a.flags.writeable or a is g)
+        and a.dtype in TYPES
         for a in arrays
     ):
         found = [f"{a.dtype} {a.shape}" if isinstance(a, np.ndarray) else repr(a) for a in arrays]
-        raise ValueError(f"w, g and buffers must be contiguous float arrays alike, got {found}")
+        raise ValueError(
+            f"w, g and buffers must be contiguous float arrays alike, and writable, got {found}"
+        )
+    if rule.__code__.co_argcount != 1 + len(arrays):  # t is no array
+        count = rule.__code__.co_argcount - 3
+        raise ValueError(f"{rule.__name__} has {count} buffers, got {len(buffers)}")
     if engine not in ("auto", "blocks", "numba"):
         raise ValueError(f"engine must be 'auto', 'blocks' or 'numba', got {engine!r}")
     if engine == "numba" or (engine == "auto" and can_compile(rule)):
-        launch = Launch(rule, (TYPES[w.dtype.name],) * len(arrays), [w.size])
+        launch = Launch(rule, (TYPES[w.dtype],) * len(arrays), [w.size])
         launch.table[0] = [a.ctypes.data for a in arrays]
         launch(t, hyper)
         return

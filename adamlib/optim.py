@@ -9,7 +9,7 @@ checkpoints that either one can go on from. What is the same for all rules lives
 import inspect
 from collections import defaultdict
 from itertools import compress, repeat
-from operator import is_
+from operator import is_, not_
 
 import torch
 
@@ -52,9 +52,10 @@ class RuleOptimizer(torch.optim.Optimizer):
             else:
                 arguments.check_switch(type(self), name, options[name])
         arguments.check_group(type(self), defaults)
-        engines.check(self.rule, engine, state_dtype, defaults["differentiable"])
         self.engine, self.state_dtype, self._runners = engine, state_dtype, {}
-        super().__init__(arguments.listed(params), defaults)
+        params = arguments.listed(params)
+        arguments.check_some(params)
+        super().__init__(params, defaults)
 
     def add_param_group(self, param_group):
         """Add a group of parameters with its own hyperparameters, checked first."""
@@ -62,12 +63,14 @@ class RuleOptimizer(torch.optim.Optimizer):
             if "params" not in param_group:
                 raise ValueError(f"a parameter group needs 'params', got {sorted(param_group)}")
             arguments.check_group(type(self), param_group)
-            tensors = arguments.tensors(param_group["params"], self.state_dtype)
-            param_group = {**param_group, "params": tensors}
+            exact = {**self.defaults, **param_group}["differentiable"]
+            engines.check(self.rule, self.engine, self.state_dtype, exact)
+            param_group["params"] = arguments.tensors(param_group["params"], self.state_dtype)
             for name in (*self.implies, *arguments.SPEED):
                 param_group.pop(name, None)
         super().add_param_group(param_group)
 
+    @torch._disable_dynamo  # torch.compile cannot follow addresses
     def step(self, closure=None):
         """Take one step from the gradients in `.grad`; return the closure's loss or None."""
         loss = None
@@ -93,12 +96,13 @@ class RuleOptimizer(torch.optim.Optimizer):
         weights, grads = with_gradient(group["params"])
         states = list(map(self.state.__getitem__, weights))
         if not all(states):
-            states = [state or self._start(w) for w, state in zip(weights, states, strict=True)]
+            for w in compress(weights, map(not_, states)):
+                self.state[w].update(self._start(w))
         columns = [weights, grads, *([x[name] for x in states] for name in self.names.values())]
         clocks = [state["step"] for state in states]
         different = sorted(set(clocks))
         for k, clock in enumerate(different):
-            runner = self._runners.get((number, k)) or self._runner(number, k)
+            runner = self._runner(number, k, group["differentiable"])
             if len(different) == 1:
                 runner.look(columns)
                 yield group, runner, states
@@ -108,17 +112,18 @@ class RuleOptimizer(torch.optim.Optimizer):
                 yield group, runner, list(compress(states, marks))
 
     def _start(self, w):
-        """Return the state of a weight before its first step."""
-        state = self.state[w]
-        for name, start in zip(self.names.values(), self.starts, strict=True):
-            state[name] = torch.full_like(w, start, dtype=self.state_dtype, requires_grad=False)
-        state["step"] = 0
-        return state
+        """Return the state of a weight before its first step, laid out in memory as the weight."""
+        buffers = {
+            name: torch.full_like(w, start, dtype=self.state_dtype, requires_grad=False)
+            for name, start in zip(self.names.values(), self.starts, strict=True)
+        }
+        return {"step": 0, **buffers}
 
-    def _runner(self, number, k):
-        engine = "plain" if self.param_groups[number]["differentiable"] else self.engine
-        self._runners[number, k] = engines.Runner(self.rule, engine, self.state_dtype is not None)
-        return self._runners[number, k]
+    def _runner(self, *key):
+        if key not in self._runners:
+            engine = "plain" if key[-1] else self.engine
+            self._runners[key] = engines.Runner(self.rule, engine, self.state_dtype is not None)
+        return self._runners[key]
 
     def state_dict(self):
         """Return the state as torch.optim's counterpart would, which can go on from it."""
@@ -130,27 +135,30 @@ class RuleOptimizer(torch.optim.Optimizer):
     def __getstate__(self):
         return {**super().__getstate__(), "engine": self.engine, "state_dtype": self.state_dtype}
 
-    @torch.no_grad()
     def __setstate__(self, state):
-        """Take over what was unpickled or loaded, checked first and copied."""
-        groups, values = state["param_groups"], state["state"]
+        """Take over what was unpickled, or what `load_state_dict` has matched to the weights."""
+        if "defaults" not in state:
+            state = {**state, "state": self._load(state["param_groups"], state["state"])}
+        super().__setstate__(state)
+        self._runners = {}
+
+    @torch.no_grad()
+    def _load(self, groups, values):
+        """Return `values` as this optimizer's state, checked first and copied; clean the groups."""
         for group in groups:
             arguments.check_state(type(self), group, values)
-        dtype, own = state.get("state_dtype", vars(self).get("state_dtype")), defaultdict(dict)
-        for w, saved in values.items():
-            own[w] = saved
-            if isinstance(w, torch.Tensor):
-                own[w] = {"step": int(saved.get("step", 0))}
-                for name in self.names.values():  # laid out in memory as the weight is
-                    own[w][name] = torch.empty_like(w, dtype=dtype, requires_grad=False)
-                    own[w][name].copy_(saved[name])
+        own = defaultdict(dict, values)
+        for w in filter(torch.is_tensor, values):
+            own[w] = self._start(w) | {"step": int(values[w].get("step", 0))}
+            for name in self.names.values():
+                if values[w][name] is not None:
+                    own[w][name].copy_(values[w][name])
         for group in groups:
             for name in (*self.implies, *arguments.SPEED):
                 group.pop(name, None)
             for name in arguments.LATER:
                 group.setdefault(name, False)
-        super().__setstate__({**state, "state": own})
-        self._runners = {}
+        return own
 
 
 def with_gradient(params):
@@ -164,9 +172,11 @@ def with_gradient(params):
 
 def number_of(value):
     """Return a hyperparameter, or two, as Python numbers."""
+    if type(value) is float:  # by far the most frequent
+        return value
     if isinstance(value, tuple | list):
-        return tuple(map(float, value))
-    return float(value)
+        return tuple(map(number_of, value))
+    return value.item() if isinstance(value, torch.Tensor) else float(value)
 
 
 class GradientDescent(RuleOptimizer):

@@ -8,6 +8,7 @@ write those lines out as a loop for the CPU and as a kernel for the GPU. Nothing
 
 import ast
 import inspect
+import re
 import textwrap
 from typing import NamedTuple
 
@@ -38,6 +39,8 @@ def stage(rule):
     w, g, t, *buffers = (argument.arg for argument in function.args.args)
     hyper = tuple(argument.arg for argument in function.args.kwonlyargs)
     hoist, once, lines = _Hoist(arrays={w, g, *buffers}, scalars={t, *hyper}), [], []
+    if not isinstance(function.body[-1], ast.Return):
+        raise ValueError(f"{rule.__name__} must return {', '.join((w, *buffers))}")
     for statement in function.body:
         match statement:
             case ast.Expr(value=ast.Constant()):  # the docstring
@@ -49,19 +52,30 @@ def stage(rule):
                 once.append(ast.unparse(statement))
                 hoist.scalars |= names
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if name not in hoist.scalars:
-                lines.append(f"{name} = {ast.unparse(hoist.visit(value))}")
+                lines.append(f"{own(name)} = {ast.unparse(hoist.visit(value))}")
                 hoist.arrays.add(name)
             case ast.Return(value=ast.Tuple(elts=results)):
-                for name, result in zip((w, *buffers), results, strict=True):
-                    if (text := ast.unparse(hoist.visit(result))) != name:
-                        lines.append(f"{name} = {text}")
+                if len(results) != 1 + len(buffers):
+                    raise ValueError(f"{rule.__name__} must return {', '.join((w, *buffers))}")
+                texts = [ast.unparse(hoist.visit(result)) for result in results]
+                pairs = [(own(name), x) for name, x in zip((w, *buffers), texts, strict=True)]
+                pairs = [(k, name, text) for k, (name, text) in enumerate(pairs) if text != name]
+                lines += [f"new{k} = {text}" for k, _, text in pairs]  # all, before one is changed
+                lines += [f"{name} = new{k}" for k, name, _ in pairs]
             case _:
                 raise ValueError(f"{rule.__name__} cannot be compiled: {ast.unparse(statement)}")
     numbers = "".join(f"{text}, " for text in hoist.constants)
     body = "".join(f"    {line}\n" for line in (*once, f"return ({numbers})"))
-    constants = f"def constants({', '.join((t, *hyper))}):\n{body}"
-    arrays = (w, g, *buffers)
+    usual = [f"{a}={ast.unparse(d)}" for a, d in zip(hyper, function.args.kw_defaults, strict=True)]
+    constants = f"def constants({', '.join((t, *usual))}):\n{body}"
+    arrays = tuple(own(name) for name in (w, g, *buffers))
     return Staged(rule.__name__, arrays, hyper, constants, len(hoist.constants), tuple(lines))
+
+
+def own(name):
+    """Return a name of a rule as it is, but with a prefix where it would meet one of the loop's."""
+    meets = re.fullmatch(r"(c|new)\d+|(at|load|store|x)_.*", name) or name in RESERVED
+    return f"x_{name}" if meets else name
 
 
 class _Hoist(ast.NodeTransformer):
@@ -79,8 +93,8 @@ class _Hoist(ast.NodeTransformer):
             number = self.constants.setdefault(ast.unparse(node), len(self.constants))
             return ast.Name(f"c{number}")
         match node:
-            case ast.Name(id=name) if name in self.arrays:
-                return node
+            case ast.Name(id=id) if id in self.arrays:
+                return ast.Name(own(id))
             case ast.BinOp(left=left, op=ast.Div(), right=right) if self.is_scalar(right):
                 inverse = ast.BinOp(ast.Constant(1.0), ast.Div(), right)  # x / c is x * (1 / c)
                 return ast.BinOp(self.visit(left), ast.Mult(), self.visit(inverse))
@@ -127,10 +141,10 @@ def loop(staged, types):
     wide = "f64" if "f64" in types else "f32"
     count, rows = len(types), list(enumerate(zip(staged.arrays, types, strict=True)))
     addresses = [
-        f"{a}_ = load_i64(table, {count} * tensor + {k}) + {SIZES[kind]} * start"
+        f"at_{a} = load_i64(table, {count} * tensor + {k}) + {SIZES[kind]} * start"
         for k, (a, kind) in rows
     ]
-    body = [f"{a} = load_{'bf16' if kind == 'sr16' else kind}({a}_, i)" for _, (a, kind) in rows]
+    body = [f"{a} = load_{'bf16' if kind == 'sr16' else kind}(at_{a}, i)" for _, (a, kind) in rows]
     w, g = staged.arrays[:2]
     body += [f"{g} = sign * {g} + times(decay, {w})", *staged.lines]
     if "sr16" in types:
@@ -138,7 +152,7 @@ def loop(staged, types):
     for k, (a, kind) in rows:
         if a != g:
             random = f", bits, {k - 2}" if kind == "sr16" else ""
-            body.append(f"store_{kind}({a}_, i, {a}{random})")
+            body.append(f"store_{kind}(at_{a}, i, {a}{random})")
     return LOOP.format(
         numbers="".join(f", c{k}" for k in range(staged.count)),
         loads=", ".join(f"load_{wide}(constants, {k})" for k in range(2 + staged.count)),
@@ -180,18 +194,19 @@ def grid(staged, types):
     w, g = staged.arrays[:2]
     body = []
     for k, (a, kind) in enumerate(zip(staged.arrays, types, strict=True)):
-        body.append(f"{a}_ = address(row + {k}, start, tl.{KINDS[kind]}, ALIGN)")
-        body.append(f"{a} = load({a}_, i, n, WHOLE)")
+        body.append(f"at_{a} = address(row + {k}, start, tl.{KINDS[kind]}, ALIGN)")
+        body.append(f"{a} = load(at_{a}, i, n, WHOLE)")
     body += [f"{g} = sign * {g} + times(decay, {w})", *staged.lines]
     if "sr16" in types:
         body.append("bits = noise(i, start, seed)")
     for k, (a, kind) in enumerate(zip(staged.arrays, types, strict=True)):
         if a != g:
             value = f"round_at_random({a}, bits >> {8 * (k - 2)})" if kind == "sr16" else a
-            body.append(f"store({a}_, i, {value}, n, WHOLE)")
+            body.append(f"store(at_{a}, i, {value}, n, WHOLE)")
     scalars = ", ".join(["sign", "decay", *(f"c{k}" for k in range(staged.count))])
     text = textwrap.indent("\n".join(body), 4 * " ")
     return GRID.format(scalars=scalars, count=len(types), body=text)
 
 
 KINDS = {"f32": "float32", "bf16": "bfloat16", "f16": "float16", "sr16": "bfloat16"}
+RESERVED = {*re.findall(r"\w+", LOOP + GRID), "sqrt", "number", "times", "noise", "round_at_random"}

@@ -6,42 +6,10 @@ import inspect
 import numpy as np
 import pytest
 import torch
+from oracle import NAMES, PAIRS
 
-from adamlib import optim, rules
+from adamlib import rules
 
-PAIRS = {  # our rule, our optimizer, torch's counterpart
-    "gradient_descent": (optim.GradientDescent, torch.optim.SGD, {"lr": 0.1}, {}),
-    "momentum": (optim.Momentum, torch.optim.SGD, {"lr": 0.01, "momentum": 0.9}, {}),
-    "nesterov": (
-        optim.Nesterov,
-        torch.optim.SGD,
-        {"lr": 0.01, "momentum": 0.9},
-        {"nesterov": True},
-    ),
-    "adagrad": (optim.AdaGrad, torch.optim.Adagrad, {"lr": 0.1, "eps": 1e-3}, {}),
-    "rmsprop": (optim.RMSProp, torch.optim.RMSprop, {"lr": 0.01, "alpha": 0.9, "eps": 1e-3}, {}),
-    # a large eps: where it stands must show
-    "adam": (optim.Adam, torch.optim.Adam, {"lr": 0.01, "betas": (0.8, 0.99), "eps": 1e-3}, {}),
-    "adamw": (
-        optim.AdamW,
-        torch.optim.AdamW,
-        {"lr": 0.01, "betas": (0.8, 0.99), "eps": 1e-3, "weight_decay": 0.1},
-        {},
-    ),
-    "amsgrad": (
-        optim.AMSGrad,
-        torch.optim.Adam,
-        {"lr": 0.01, "betas": (0.8, 0.99), "eps": 1e-3},
-        {"amsgrad": True},
-    ),
-    "adamax": (
-        optim.AdaMax,
-        torch.optim.Adamax,
-        {"lr": 0.01, "betas": (0.8, 0.99), "eps": 1e-3},
-        {},
-    ),
-}
-NAMES = list(PAIRS)
 RELATIVE = 1e-12  # float64 has 1e-16; a thousand steps of rounding in another order
 
 
