@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -14,23 +15,29 @@ from adamlib import files, optim
 from adamlib.model import ConvNet
 
 OPTIMIZERS = ("GradientDescent", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam")
+PRECISIONS = ("float32", "bf16")
 
 
 def train(
-    model, data, optimizer, epochs=20, batch_size=128, *, seed=0, device="auto", progress=True
-):
+    model, data, optimizer, epochs=20, batch_size=128, *,
+    seed=0, device="auto", precision="float32", progress=True,
+):  # fmt: skip
     """Train `model` in place and return its history, a dict that JSON can hold.
 
     "train_loss", "train_accuracy", "held_out_loss", "held_out_accuracy": one number per epoch,
     measured on all images after the epoch (cross-entropy in nats; share of images, 0 to 1).
     "seconds": since the start, measuring included. "device": where the training ran.
-    `seed` fixes the order of the batches. Raises ValueError, before any step, for epochs or
-    batch_size below 1 and for a device that this machine lacks.
+    `seed` fixes the order of the batches. `precision="bf16"` is torch.autocast: logits, also the
+    measured ones, are computed in bfloat16; the weights stay as they are. Raises ValueError, before
+    any step, for epochs or batch_size below 1 and for a device or precision that is not there.
     """
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{name} must be a whole number >= 1, got {value!r}")
     device = datasets.pick_device(device)
+    computing = context(precision, device)
+    # 31 MiB, freed at once: glibc now keeps what a batch frees, and the next one finds no new pages
+    torch.empty(31 * 2**20, dtype=torch.uint8, device="cpu")
     model, data = model.to(device), data.to(device)
     order = torch.Generator().manual_seed(seed)
     keys = ("train_loss", "train_accuracy", "held_out_loss", "held_out_accuracy", "seconds")
@@ -40,20 +47,33 @@ def train(
         model.train()
         for x, y in datasets.batches(data.x_train, data.y_train, batch_size, order):
             optimizer.zero_grad()
-            cross_entropy(model(x), y).backward()
+            with computing:
+                loss = cross_entropy(model(x), y)
+            loss.backward()
             optimizer.step()
-        measured = *evaluate(model, data.x_train, data.y_train), *evaluate(model, *data[2:])
+        with computing:
+            measured = *evaluate(model, *data[:2]), *evaluate(model, *data[2:])
         for key, value in zip(keys, (*measured, time.perf_counter() - start), strict=True):
             history[key].append(value)
         bar.set_postfix_str(f"held-out accuracy {measured[3]:.1%}")
     return {**history, "device": str(device)}
 
 
+def context(precision, device):
+    """Return the context to compute in; raise ValueError for what `device` does not have."""
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {PRECISIONS}, got {precision!r}")
+    cuda = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    if precision == "bf16" and device.type != "cpu" and not cuda:
+        raise ValueError(f"precision 'bf16' needs the CPU or a newer CUDA GPU, got {device}")
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
 @torch.no_grad()
 def evaluate(model, x, y):
     """Return (mean cross-entropy in nats, accuracy from 0 to 1) on images x with labels y."""
     model.eval()
-    logits = model(x)
+    logits = torch.cat([model(part) for part in x.split(256)])  # all at once leave the cache
     hits = (logits.argmax(dim=1) == y).sum().item()  # MPS has no float64 for a mean
     return cross_entropy(logits, y).item(), hits / len(y)
 
@@ -96,6 +116,7 @@ def parse(arguments):
     parser.add_argument("--batch-size", type=int, default=128, help="images per step")
     parser.add_argument("--seed", type=int, default=0, help="of the weights and the batches")
     parser.add_argument("--device", default="auto", help="auto, cpu, mps, cuda, cuda:1, ...")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="to compute in")
     parser.add_argument("--output", type=Path, help="a .json file; None is standard output")
     options = parser.parse_args(arguments)
     if options.output and (options.output.is_dir() or not options.output.parent.is_dir()):
@@ -112,7 +133,7 @@ def main(arguments=None):
         model = ConvNet().to(data.x_train.device)
         hyper = {} if options.lr is None else {"lr": options.lr}
         optimizer = getattr(optim, options.optimizer)(model.parameters(), **hyper)
-        how = dict(seed=options.seed, device=options.device)
+        how = dict(seed=options.seed, device=options.device, precision=options.precision)
         history = train(model, data, optimizer, options.epochs, options.batch_size, **how)
     except ValueError as error:
         parser.error(str(error))

@@ -1,17 +1,20 @@
 """Regenerate results/: the ConvNet under every rule, at seven learning rates and with ten seeds.
 
-`make results` runs it; about 45 minutes on one CPU core. Chapters draw these files.
+`make results` runs it all, in about an hour on one CPU core; `python tools/results.py epoch` runs
+one experiment. Chapters draw these files.
 """
 
+import argparse
+import json
 import math
-import platform
-import subprocess
 from pathlib import Path
 
+import epoch
+import precision
 import torch
 from tqdm import tqdm
 
-from adamlib import data, optim, rules
+from adamlib import data, optim, report, rules
 from adamlib.files import as_json, write
 from adamlib.model import ConvNet
 from adamlib.train import train
@@ -70,21 +73,7 @@ def bias_correction(digits):
         optimizer = variants[name](model.parameters(), lr=lr, betas=(0.9, beta2))
         loss = train(model, digits, optimizer, epochs=5, progress=False)["train_loss"][-1]
         runs.append({"variant": name, "beta2": beta2, "lr": lr, "train_loss": loss})
-    return runs
-
-
-def provenance(digits):
-    """Return where these numbers come from: device, versions and commit."""
-    device = digits.x_train.device
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
-    return {
-        "command": "make results",
-        "commit": commit.stdout.strip(),
-        "device": torch.cuda.get_device_name() if device.type == "cuda" else str(device),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
+    return {"epochs": 5, "seed": 0, "runs": runs}
 
 
 def final_loss(runs):
@@ -93,20 +82,13 @@ def final_loss(runs):
     return loss if math.isfinite(loss) else math.inf
 
 
-def main():
-    digits = data.load()
-    about = {"about": provenance(digits), "batch_size": 128}
-    runs = bias_correction(digits)
-    write(
-        RESULTS / "bias_correction.json", as_json({**about, "epochs": 5, "seed": 0, "runs": runs})
-    )
-
-    about["epochs"] = 20
+def tuned(digits):
+    """Tune every rule with three seeds, store that, and return the record of ten other seeds."""
     jobs = [(name, lr, seed) for name in GRIDS for lr in GRIDS[name] for seed in TUNING_SEEDS]
     tuning = {name: {} for name in GRIDS}
     for name, lr, seed in tqdm(jobs, desc="learning rates", unit="run"):
         tuning[name].setdefault(f"{lr:.2g}", []).append(history(name, lr, seed, digits))
-    write(RESULTS / "learning_rates.json", as_json({**about, "rules": tuning}))
+    store("learning_rates", {"epochs": 20, "rules": tuning}, digits.x_train.device)
 
     jobs = [("textbook", "GradientDescent", 1e-3, digits)]
     jobs += [("textbook, raw pixels", "GradientDescent", 1e-3, raw_pixels(digits))]
@@ -117,7 +99,37 @@ def main():
     for key, name, lr, images in tqdm(jobs, desc="ten seeds", unit="rule"):
         runs = [history(name, lr, seed, images) for seed in SEEDS]
         chosen[key] = {"lr": lr, "rule": name, "runs": runs}
-    write(RESULTS / "convnet.json", as_json({**about, "rules": chosen}))
+    return {"epochs": 20, "rules": chosen}
+
+
+def precisions(digits):
+    chosen = json.loads((RESULTS / "convnet.json").read_text())["rules"]["Adam"]["lr"]
+    return precision.measured(digits, (chosen, 1e-3))  # the second is Adam's default
+
+
+EXPERIMENTS = {
+    "bias_correction": bias_correction,
+    "convnet": tuned,
+    "precision": precisions,
+    "epoch": epoch.measured,
+}
+
+
+def store(name, record, device):
+    """Write a record, with where it comes from, to its file in results/."""
+    about = report.about(device.type, torch.get_num_threads(), "make results")
+    write(RESULTS / f"{name}.json", as_json({"about": about, "batch_size": 128, **record}))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(EXPERIMENTS)}; none means all")
+    names = parser.parse_args().names or list(EXPERIMENTS)
+    if unknown := set(names) - set(EXPERIMENTS):
+        parser.error(f"names must be of {list(EXPERIMENTS)}, got {sorted(unknown)}")
+    for name in names:
+        digits = data.load(device="cpu" if name == "epoch" else "auto")
+        store(name, EXPERIMENTS[name](digits), digits.x_train.device)
 
 
 if __name__ == "__main__":
