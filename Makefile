@@ -11,7 +11,7 @@ STARTED := $(shell date +%s)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book serve test notebooks results clean distclean lint unit cells form FORCE
+.PHONY: help book serve test notebooks results bench clean distclean lint unit cells form FORCE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]*:.*## /{printf "make %-12s%s\n", $$1, $$2}' Makefile
@@ -63,6 +63,9 @@ notebooks: $(SET_UP) ## run and store the notebooks (CHAPTER=05: that one)
 
 results: $(SET_UP) ## run the long experiments whose results the chapters draw
 	@$(RUN) tools/results.py
+
+bench: $(SET_UP) ## time a step of Adam on this machine and draw chapter 16 from it
+	@$(RUN) -m adamlib.bench --output results
 
 clean: ## remove the built book
 	rm -rf _build

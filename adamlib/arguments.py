@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 BELOW_ONE = ("betas", "momentum", "alpha")  # the share of the past that an average keeps
-FOREIGN = ("betas", "momentum", "alpha", "eps")  # they tell one optimizer's groups from another's
+# they tell one optimizer's groups from another's
+FOREIGN = ("betas", "momentum", "alpha", "eps", "amsgrad", "dampening", "lr_decay", "centered")
 LATER = ("maximize", "differentiable")  # old checkpoints of torch.optim lack them
 SCHEDULED = ("initial_lr", "swa_lr", "max_lr", "min_lr", "base_momentum", "max_momentum")
 SPEED = ("foreach", "fused", "capturable")  # how torch.optim computes; here the engine decides

