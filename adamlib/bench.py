@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from adamlib import data, files, kernels, measure, report
+from adamlib import compiler, data, files, measure, report
 from adamlib.cases import CASES
 from adamlib.peers import contenders
 from adamlib.race import limit, race
@@ -46,7 +46,7 @@ def parse(arguments):
         parser.error(str(error))
     if options.output and not (options.output.is_dir() or options.output.parent.is_dir()):
         parser.error(f"output must lie in a folder that exists, got {options.output}")
-    if not kernels.installed("numba"):
+    if not compiler.installed("numba"):
         parser.error("the bench needs numba: pip install 'adamlib[fast]'")
     return options
 

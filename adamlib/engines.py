@@ -19,7 +19,7 @@ from operator import attrgetter, is_
 
 import torch
 
-from adamlib import kernels
+from adamlib import compiler, kernels, plain
 
 DTYPE, DEVICE = attrgetter("dtype"), attrgetter("device")
 ENGINES = ("auto", "plain", "numba", "compile")
@@ -37,12 +37,12 @@ def check(rule, engine, state_dtype, differentiable):
             "differentiable=True needs engine='auto' or 'plain' and state_dtype=None, "
             f"got engine={engine!r}, state_dtype={state_dtype!r}"
         )
-    if engine == "numba" and not kernels.installed("numba"):
+    if engine == "numba" and not compiler.installed("numba"):
         raise ValueError("engine='numba' needs numba: pip install 'adamlib[fast]'")
-    if engine == "compile" and not kernels.installed("triton"):
+    if engine == "compile" and not compiler.installed("triton"):
         raise ValueError("engine='compile' needs a CUDA build of PyTorch, which brings Triton")
     if engine in ("numba", "compile"):
-        kernels.staged(rule)
+        compiler.staged(rule)
 
 
 class Runner:
@@ -96,7 +96,7 @@ class Runner:
             if launch is None:
                 for k in rows:
                     tensors = (column[k] for column in self.columns.values())
-                    plain(self.rule, t, hyper, sign, decay, self.stochastic, *tensors)
+                    plain.update(self.rule, t, hyper, sign, decay, self.stochastic, *tensors)
             else:
                 launch(t, hyper, sign, decay, torch.get_num_threads())
         torch.autograd.graph.increment_version(self.weights)  # a graph from before is stale now
@@ -145,8 +145,8 @@ def best(engine, rule, w):
         raise ValueError(f"engine={engine!r} runs on {device}, got a parameter on {w.device}")
     if "plain" in (engine, where) or (where == "compile" and w.dtype == torch.float64):
         return "plain"
-    compiler = {"numba": "numba", "compile": "triton"}[where]
-    return where if kernels.can_compile(rule, compiler) else "plain"
+    tool = {"numba": "numba", "compile": "triton"}[where]
+    return where if compiler.can_compile(rule, tool) else "plain"
 
 
 def emulated():
@@ -175,30 +175,3 @@ def unwrap(x):
     x = x.to_local() if hasattr(x, "to_local") else x
     x = x.resolve_conj().resolve_neg()
     return torch.view_as_real(x) if x.is_complex() else x
-
-
-def plain(rule, t, hyper, sign, decay, stochastic, w, g, *buffers):
-    """Take step t of one weight with PyTorch's operations; two-byte formats compute in float32."""
-    tensors = (w, g, *buffers)
-    copy = torch.is_grad_enabled()  # what a graph refers to must not change in place
-    w_, g_, *old = (x.to(torch.promote_types(x.dtype, torch.float32), copy=copy) for x in tensors)
-    g_ = -g_ if sign < 0 else g_
-    g_ = g_ + decay * w_ if decay else g_
-    new_w, *new = rule(w_, g_, t, *old, **hyper)
-    w.copy_(new_w)
-    for k, (buffer, value) in enumerate(zip(buffers, new, strict=True)):
-        buffer.copy_(round_at_random(value, t, k) if stochastic else value)
-
-
-def round_at_random(x, t, k):
-    """Return x with bfloat16's digits, up or down at random so that the mean is x.
-
-    The bits are those of `intrinsics.noise`: a hash of the element's index and the step t.
-    """
-    i = torch.empty_like(x, dtype=torch.int64)  # counts elements as they lie in memory
-    i.as_strided((x.numel(),), (1,)).copy_(torch.arange(x.numel(), device=x.device))
-    bits = i * 0x9E3779B1 + kernels.seed(t) & 0xFFFFFFFF
-    bits = (bits ^ bits >> 15) * 0x85EBCA77 & 0xFFFFFFFF
-    bits = (bits ^ bits >> 13) >> 8 * k & 0xFFFF
-    half = (x.float().view(torch.int32) + bits.int() & -0x10000).view(torch.float32)
-    return torch.where(x.isnan(), x, half)

@@ -13,7 +13,7 @@ import torch
 import triton
 import triton.language as tl
 
-from adamlib import kernels, staging
+from adamlib import compiler, kernels, writers
 
 BLOCK = 2048  # elements per program, 16 bytes of each array per thread and more
 
@@ -82,7 +82,7 @@ def number(x):
 @functools.cache
 def kernel(rule, types):
     """Return the Triton kernel of `rule`."""
-    text = staging.grid(kernels.staged(rule)[0], types)
+    text = writers.grid(compiler.staged(rule)[0], types)
     name = f"<{rule.__name__} {' '.join(types)}>"
     linecache.cache[name] = (len(text), None, text.splitlines(True), name)  # Triton reads it there
     names = dict(globals(), abs=absolute)
@@ -97,7 +97,7 @@ class Launch:
     """
 
     def __init__(self, rule, types, lengths, device):
-        self.kernel, self.constants = kernel(rule, types), kernels.staged(rule)[1]
+        self.kernel, self.constants = kernel(rule, types), compiler.staged(rule)[1]
         chunks = [
             (k, start, min(BLOCK, n - start))
             for k, n in enumerate(lengths)

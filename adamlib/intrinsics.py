@@ -1,4 +1,4 @@
-"""The words of `staging.loop` that reach memory, as LLVM instructions for numba.
+"""The words of `writers.loop` that reach memory, as LLVM instructions for numba.
 
 An address is an int64, `i` counts elements from there. Arithmetic is in float32 or float64; the
 two-byte formats are widened when they are read and rounded when they are stored.

@@ -1,100 +1,14 @@
-"""Rules as compiled loops over memory; `update` runs one over NumPy arrays.
-
-numba compiles the text that `staging.loop` writes, once per machine. What comes out, LLVM's
-language, is kept in the user's cache, and a later process loads it in hundredths of a second
-without importing numba.
-"""
+"""A compiled rule over memory: `Launch` over many tensors, `update` over NumPy arrays."""
 
 import ctypes
 import functools
-import hashlib
-import importlib.metadata
-import importlib.util
-import os
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 
-from adamlib import files, staging
+from adamlib import compiler
 
 CHUNK = 65_536  # elements per piece of work: with its buffers it fits in a core's cache
-
-
-@functools.cache
-def staged(rule):
-    """Return (`staging.Staged`, the function of its constants) of `rule`; ValueError as there."""
-    text, names = staging.stage(rule), {}
-    exec(text.constants, names)
-    return text, names["constants"]
-
-
-@functools.cache
-def kernel(rule, types):
-    """Return the compiled loop of `rule` as a C function of the address of its job."""
-    text = staging.loop(staged(rule)[0], types)
-    versions = [importlib.metadata.version(name) for name in ("numba", "llvmlite")]
-    words = Path(__file__).with_name("intrinsics.py").read_text(encoding="utf-8")
-    key = digest("\n".join([text, words, *versions, sys.version, *processor()]))
-    try:
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adamlib"
-    except RuntimeError:  # there is no home
-        return load(compiled(text))
-    path = home / f"{rule.__name__}-{'-'.join(types)}-{key[:16]}.ll"
-    try:
-        check, _, module = path.read_text(encoding="utf-8").partition("\n")
-    except (OSError, UnicodeError):
-        check = module = ""
-    if check != f"; {digest(module)}":  # absent, or not as it was written
-        module = compiled(text)
-        try:
-            home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            files.write(path, f"; {digest(module)}\n{module}")
-        except OSError:
-            pass  # a home that cannot be written to: compile again next time
-    return load(module)
-
-
-def digest(text):
-    """Return the SHA-256 of `text` in hexadecimal."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def processor():
-    """Return (name, features) of this machine's processor."""
-    import llvmlite.binding as llvm
-
-    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-
-
-def compiled(text):
-    """Return LLVM's text of the kernel `text`; its entry is the function `kernel`."""
-    import numba
-
-    from adamlib import intrinsics
-
-    names = dict(vars(intrinsics))
-    exec(text, names)
-    # without the NumPy error model a check of each division keeps the loop from being vectorized
-    options = dict(error_model="numpy", fastmath={"contract"})
-    function = numba.cfunc("void(int64)", **options)(names["kernel"])
-    return function.inspect_llvm().replace(function.native_name, "kernel")
-
-
-def load(module):
-    """Return (address of the entry of LLVM's text `module`, its owner)."""
-    import llvmlite.binding as llvm
-
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    name, features = processor()
-    target = llvm.Target.from_default_triple().create_target_machine(
-        name, features, opt=3, jit=True
-    )
-    owner = llvm.create_mcjit_compiler(llvm.parse_assembly(module), target)
-    owner.finalize_object()
-    return owner.get_function_address("kernel"), owner  # the code lives as long as its owner
 
 
 class Launch:
@@ -105,9 +19,9 @@ class Launch:
     """
 
     def __init__(self, rule, types, lengths):
-        self.address, _ = kernel(rule, types)
+        self.address, _ = compiler.kernel(rule, types)
         self.random = "sr16" in types
-        self.constants = staged(rule)[1]
+        self.constants = compiler.staged(rule)[1]
         self.size = sum(lengths)
         chunks = [
             (k, start, min(CHUNK, n - start))
@@ -117,7 +31,7 @@ class Launch:
         self.chunks = np.array(chunks, dtype=np.int64).reshape(-1, 3)
         self.table = np.empty((len(lengths), len(types)), dtype=np.int64)
         wide = np.float64 if "f64" in types else np.float32
-        self.numbers = np.empty(2 + staged(rule)[0].count, dtype=wide)
+        self.numbers = np.empty(2 + compiler.staged(rule)[0].count, dtype=wide)
         parts = (self.chunks, self.table, self.numbers)
         self.job = np.array([0, len(chunks), *(part.ctypes.data for part in parts), 0])
 
@@ -201,7 +115,7 @@ def update(rule, w, g, t, *buffers, engine="auto", block=16_384, **hyper):
         raise ValueError(f"{rule.__name__} has {count} buffers, got {len(buffers)}")
     if engine not in ("auto", "blocks", "numba"):
         raise ValueError(f"engine must be 'auto', 'blocks' or 'numba', got {engine!r}")
-    if engine == "numba" or (engine == "auto" and can_compile(rule)):
+    if engine == "numba" or (engine == "auto" and compiler.can_compile(rule)):
         launch = Launch(rule, (TYPES[w.dtype],) * len(arrays), [w.size])
         launch.table[0] = [a.ctypes.data for a in arrays]
         launch(t, hyper)
@@ -211,19 +125,3 @@ def update(rule, w, g, t, *buffers, engine="auto", block=16_384, **hyper):
         w_, g_, *old = (a[start : start + block] for a in flat)
         for array, new in zip((w_, *old), rule(w_, g_, t, *old, **hyper), strict=True):
             array[:] = new
-
-
-def installed(package):
-    """Return whether `package` can be imported."""
-    return importlib.util.find_spec(package) is not None
-
-
-@functools.cache
-def can_compile(rule, compiler="numba"):
-    """Return whether `compiler` is installed and `rule` is of what `staging` can take apart."""
-    if not installed(compiler):
-        return False
-    try:
-        return bool(staged(rule))
-    except ValueError:
-        return False

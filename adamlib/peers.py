@@ -10,7 +10,7 @@ from math import prod
 import torch
 
 from adamlib import data, optim
-from adamlib.kernels import installed
+from adamlib.compiler import installed
 from adamlib.race import use
 
 PLAIN_AT_MOST = 30_000_000  # parameters: the rule's temporaries are five times the weights
@@ -42,25 +42,24 @@ def contenders(shapes, threads=None, device="cpu"):
     """Return a dict name -> function of no argument that takes one step of Adam.
 
     All work on the same memory, 16 bytes per parameter, so that each finds the caches as the others
-    do; the bf16 buffers are 4 bytes more, and optax has 16 of its own. "torch fused (again)" is the
-    control. Who is not installed or too slow is absent; the first call of "torch compiled" takes
-    most of a minute. `threads` is set for the whole process. Raises ValueError for no shapes, for
-    threads < 1 and for a device that this machine lacks.
+    do; the bf16 buffers are 4 bytes more, and optax has 16 of its own. Who is not installed or too
+    slow is absent; the first call of "torch compiled" takes most of a minute. `threads` is set for
+    the whole process. Raises ValueError for no shapes, threads < 1 and an unknown device.
     """
     if not shapes:
         raise ValueError(f"shapes must be at least one shape, got {shapes!r}")
     use(threads)
     device, steps = data.pick_device(device), {}
-    weights, full, half = tensors(shapes, device)
+    weights, *moments = tensors(shapes, device)
     for name, make in makers(shapes, device).items():
         optimizer = make(weights)
         where = device if "fused" in name or "compiled" in name else "cpu"  # torch's own choice
-        for w, m, v in zip(weights, *(half if "bf16" in name else full), strict=True):
+        for w, m, v in zip(weights, *moments["bf16" in name], strict=True):
             clock = 0 if name.startswith("adamlib") else torch.zeros((), device=where)
             optimizer.state[w] = {"step": clock, "exp_avg": m, "exp_avg_sq": v}
         steps[name] = optimizer.step
-    if "torch compiled" in steps:
-        steps["torch compiled"] = later(compiled, steps["torch compiled"])
+        if name == "torch compiled":
+            steps[name] = later(compiled, optimizer.step)
     if device.type == "cpu" and len(shapes) <= JITTED_AT_MOST and installed("optax"):
         steps["optax (jit)"] = later(optax_step, weights)
     return steps

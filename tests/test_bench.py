@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from adamlib import bench, data, engines, measure, peers, race, report, rules, staging
+from adamlib import bench, data, engines, measure, peers, race, report, rules, staging, writers
 
 SHAPES = [(7,), (3, 5), (2, 2, 2)]
 NAMES = list(bench.contenders(SHAPES))
@@ -150,7 +150,7 @@ def test_a_short_step_is_called_until_a_turn_is_long_enough(monkeypatch):
 
 
 def test_the_memory_s_limit_reads_four_arrays_and_writes_three():
-    text = staging.loop(staging.stage(race.traffic), ("f32",) * 4)
+    text = writers.loop(staging.stage(race.traffic), ("f32",) * 4)
     assert (text.count("load_f32(") - 3, text.count("store_f32(")) == (4, 3)  # sign, decay, c
     columns = [[torch.full((100,), float(k))] for k in range(4)]
     runner = engines.Runner(race.traffic, "numba", False)
@@ -335,7 +335,7 @@ def test_the_command_explains_bad_input_before_it_measures(arguments, message, c
 
 
 def test_without_numba_the_command_says_what_to_install(capsys, monkeypatch):
-    monkeypatch.setattr(bench.kernels, "installed", lambda package: False)
+    monkeypatch.setattr(bench.compiler, "installed", lambda package: False)
     with pytest.raises(SystemExit):
         bench.main([])
     assert "pip install 'adamlib[fast]'" in capsys.readouterr().err

@@ -25,7 +25,7 @@ from oracle import (
     weights_of,
 )
 
-from adamlib import engines, files, kernels, optim, rules, staging
+from adamlib import compiler, engines, files, kernels, optim, rules, staging
 
 RATE = 0.5
 
@@ -154,7 +154,7 @@ REFUSED = {
 def test_what_cannot_be_compiled_is_named_and_auto_runs_it_plain(rule):
     with pytest.raises(ValueError, match=REFUSED[rule]):
         staging.stage(rule)
-    assert not kernels.can_compile(rule)
+    assert not compiler.can_compile(rule)
 
 
 @pytest.mark.parametrize("rule", [*(getattr(rules, name) for name in NAMES), *OWN])
@@ -283,7 +283,7 @@ def test_an_update_names_missing_buffers_unknown_hyperparameters_and_engines(eng
 def cold(monkeypatch, tmp_path):
     """A cache folder of this test alone, and no kernel loaded."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(kernels, "kernel", functools.cache(kernels.kernel.__wrapped__))
+    monkeypatch.setattr(compiler, "kernel", functools.cache(compiler.kernel.__wrapped__))
     return tmp_path / "adamlib"
 
 
@@ -295,13 +295,13 @@ def descend():
 
 def forget(monkeypatch, compiles):
     """Load kernels anew; compiling one is an error unless `compiles`."""
-    kernels.kernel.cache_clear()
+    compiler.kernel.cache_clear()
 
     def refuse(text):
         raise AssertionError("compiled")
 
     if not compiles:
-        monkeypatch.setattr(kernels, "compiled", refuse)
+        monkeypatch.setattr(compiler, "compiled", refuse)
 
 
 def test_a_kernel_is_compiled_once_and_kept(cold, monkeypatch):
@@ -345,18 +345,18 @@ def test_a_cache_is_not_needed(cold, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     descend()
     monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setattr(kernels.Path, "home", lambda: exec("raise RuntimeError('no home')"))
+    monkeypatch.setattr(compiler.Path, "home", lambda: exec("raise RuntimeError('no home')"))
     forget(monkeypatch, compiles=True)
     descend()
 
 
 def test_a_kernel_is_compiled_anew_when_the_words_of_its_loop_change(cold, monkeypatch, tmp_path):
     descend()
-    for path in kernels.Path(kernels.__file__).parent.glob("*.py"):
+    for path in compiler.Path(compiler.__file__).parent.glob("*.py"):
         text = path.read_text(encoding="utf-8")
         changed = text + "#" * (path.stem == "intrinsics")
         (tmp_path / path.name).write_text(changed, encoding="utf-8")
-    monkeypatch.setattr(kernels, "__file__", str(tmp_path / "kernels.py"))
+    monkeypatch.setattr(compiler, "__file__", str(tmp_path / "compiler.py"))
     forget(monkeypatch, compiles=True)
     descend()
     assert len(list(cold.iterdir())) == 2
@@ -454,13 +454,13 @@ def test_a_rule_that_cannot_be_compiled_runs_plain_unless_numba_is_asked_for():
 
 @pytest.fixture
 def plain_calls(monkeypatch):
-    calls, plain = [], engines.plain
+    calls, update = [], plain.update
 
     def count(rule, t, hyper, *rest):
         calls.append(rule)
-        plain(rule, t, hyper, *rest)
+        update(rule, t, hyper, *rest)
 
-    monkeypatch.setattr(engines, "plain", count)
+    monkeypatch.setattr(plain, "update", count)
     return calls
 
 
@@ -502,10 +502,10 @@ def test_every_layer_of_a_model_runs_compiled(plain_calls):
 
 
 def test_without_numba_auto_is_plain_and_numba_names_what_to_install(monkeypatch, plain_calls):
-    monkeypatch.setattr(kernels, "installed", lambda package: False)
-    kernels.can_compile.cache_clear()
+    monkeypatch.setattr(compiler, "installed", lambda package: False)
+    compiler.can_compile.cache_clear()
     walk((ours("adam"),), 1)
-    kernels.can_compile.cache_clear()
+    compiler.can_compile.cache_clear()
     assert len(plain_calls) == len(shapes())
     with pytest.raises(ValueError, match="pip install"):
         optim.Adam(parameters(), engine="numba")
