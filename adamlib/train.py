@@ -14,7 +14,8 @@ from adamlib import data as datasets
 from adamlib import files, optim
 from adamlib.model import ConvNet
 
-OPTIMIZERS = ("GradientDescent", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam")
+OPTIMIZERS = ("GradientDescent", "Momentum", "Nesterov", "AdaGrad", "RMSProp")
+OPTIMIZERS += ("Adam", "AdamW", "AMSGrad", "AdaMax")
 PRECISIONS = ("float32", "bf16")
 
 

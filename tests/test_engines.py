@@ -25,7 +25,7 @@ from oracle import (
     weights_of,
 )
 
-from adamlib import compiler, engines, files, kernels, optim, plain, rules, staging
+from adamlib import compiler, files, kernels, optim, plain, rules, staging
 
 RATE = 0.5
 

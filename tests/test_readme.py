@@ -21,9 +21,9 @@ def test_every_file_it_links_to_is_there():
 
 def test_its_python_runs(tmp_path):
     blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     short = blocks[0].replace("lr=1e-3)", "lr=1e-3), epochs=1")
-    for block in (short, blocks[1]):
+    for block in (short, *blocks[1:]):
         subprocess.run([sys.executable, "-c", block], check=True, cwd=tmp_path, capture_output=True)
 
 
