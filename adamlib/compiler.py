@@ -1,4 +1,4 @@
-"""From a rule's text to machine code, which is kept for the next process.
+"""From a rule's text to machine code, of which all but the last step is kept.
 
 numba compiles the text that `writers.loop` makes, once per machine. What comes out, LLVM's
 language, is kept in the user's cache, and a later process loads it in hundredths of a second

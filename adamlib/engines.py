@@ -8,10 +8,10 @@ numba    one compiled loop over all tensors of a group      on the CPU, with num
 compile  one compiled GPU kernel over them                  on CUDA, with Triton; not for float64
 =======  =================================================  =====================================
 
-numba and compile want a rule of operators, and a weight, gradient and buffers that lie alike in
-memory without gaps; what does not, runs plain. How long the run will be does not matter: once
-compiled on a machine, a loop is loaded in hundredths of a second. The choice depends on nothing
-that changes during a run, so that a resumed run repeats the bits.
+numba and compile want a rule that `staging` can take apart, and a weight, gradient and buffers
+that lie alike in memory without gaps; what does not, runs plain. How long the run will be does
+not matter: once compiled on a machine, a loop is loaded in hundredths of a second. The choice
+depends on nothing that changes during a run, so that a resumed run repeats the bits.
 """
 
 import os

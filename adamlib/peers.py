@@ -13,7 +13,7 @@ from adamlib import data, optim
 from adamlib.compiler import installed
 from adamlib.race import use
 
-PLAIN_AT_MOST = 30_000_000  # parameters: the rule's temporaries are five times the weights
+PLAIN_AT_MOST = 30_000_000  # parameters: the rule's temporaries are seven times the weights
 KEPT = 8_000_000  # float32: after the first one of 32 MB, glibc keeps freed blocks up to this size
 COMPILED_AT_MOST = {"cpu": 16, "cuda": 200}  # tensors: each one costs the compiler time
 JITTED_AT_MOST = 200  # the same for XLA

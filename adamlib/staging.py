@@ -29,8 +29,8 @@ class Staged(NamedTuple):
 def stage(rule):
     """Return the `Staged` text of `rule`.
 
-    Raises ValueError where the text has anything but assignments of operators and `abs`, or reads
-    a name from outside: such a rule runs as it is, on whole arrays.
+    Raises ValueError where the text has anything but assignments of + - * /, squares, roots,
+    comparisons and `abs`, or reads a name from outside: such a rule runs as it is, on arrays.
     """
     try:
         function = ast.parse(textwrap.dedent(inspect.getsource(rule))).body[0]
