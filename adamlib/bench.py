@@ -47,7 +47,7 @@ def parse(arguments):
     if options.output and not (options.output.is_dir() or options.output.parent.is_dir()):
         parser.error(f"output must lie in a folder that exists, got {options.output}")
     if not compiler.installed("numba"):
-        parser.error("the bench needs numba: pip install 'adamlib[fast]'")
+        parser.error("the bench needs numba: pip install numba")
     return options
 
 

@@ -38,7 +38,7 @@ def check(rule, engine, state_dtype, differentiable):
             f"got engine={engine!r}, state_dtype={state_dtype!r}"
         )
     if engine == "numba" and not compiler.installed("numba"):
-        raise ValueError("engine='numba' needs numba: pip install 'adamlib[fast]'")
+        raise ValueError("engine='numba' needs numba: pip install numba")
     if engine == "compile" and not compiler.installed("triton"):
         raise ValueError("engine='compile' needs a CUDA build of PyTorch, which brings Triton")
     if engine in ("numba", "compile"):
