@@ -60,8 +60,7 @@ class RuleOptimizer(torch.optim.Optimizer):
             exact = {**self.defaults, **param_group}["differentiable"]
             engines.check(self.rule, self.engine, self.state_dtype, exact)
             param_group["params"] = arguments.tensors(param_group["params"], self.state_dtype)
-            for name in (*self.implies, *arguments.SPEED):
-                param_group.pop(name, None)
+            self._drop_switches(param_group)
         super().add_param_group(param_group)
 
     @torch._disable_dynamo  # torch.compile cannot follow addresses
@@ -104,6 +103,11 @@ class RuleOptimizer(torch.optim.Optimizer):
                 marks = [other == clock for other in clocks]
                 runner.look([list(compress(column, marks)) for column in columns])
                 yield group, runner, list(compress(states, marks))
+
+    def _drop_switches(self, group):
+        """Remove what only torch.optim has; it was checked to ask for what this class does."""
+        for name in (*self.implies, *arguments.SPEED):
+            group.pop(name, None)
 
     def _start(self, w):
         """Return the state of a weight before its first step, laid out in memory as the weight."""
@@ -148,8 +152,7 @@ class RuleOptimizer(torch.optim.Optimizer):
                 if values[w][name] is not None:
                     own[w][name].copy_(values[w][name])
         for group in groups:
-            for name in (*self.implies, *arguments.SPEED):
-                group.pop(name, None)
+            self._drop_switches(group)
             for name in arguments.LATER:
                 group.setdefault(name, False)
         return own

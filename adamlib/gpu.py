@@ -98,12 +98,7 @@ class Launch:
 
     def __init__(self, rule, types, lengths, device):
         self.kernel, self.constants = kernel(rule, types), compiler.staged(rule)[1]
-        chunks = [
-            (k, start, min(BLOCK, n - start))
-            for k, n in enumerate(lengths)
-            for start in range(0, n, BLOCK)
-        ]
-        self.chunks = torch.tensor(chunks, dtype=torch.int64, device=device).reshape(-1, 3)
+        self.chunks = torch.from_numpy(kernels.pieces(lengths, BLOCK)).to(device)
         self.table = np.zeros((len(lengths), len(types)), dtype=np.int64)
         self.sent, self.align = self.table.copy(), 16
         self.entries = torch.from_numpy(self.table).to(device, copy=True)

@@ -23,17 +23,12 @@ class Launch:
         self.random = "sr16" in types
         self.constants = compiler.staged(rule)[1]
         self.size = sum(lengths)
-        chunks = [
-            (k, start, min(CHUNK, n - start))
-            for k, n in enumerate(lengths)
-            for start in range(0, n, CHUNK)
-        ]
-        self.chunks = np.array(chunks, dtype=np.int64).reshape(-1, 3)
+        self.chunks = pieces(lengths, CHUNK)
         self.table = np.empty((len(lengths), len(types)), dtype=np.int64)
         wide = np.float64 if "f64" in types else np.float32
         self.numbers = np.empty(2 + compiler.staged(rule)[0].count, dtype=wide)
         parts = (self.chunks, self.table, self.numbers)
-        self.job = np.array([0, len(chunks), *(part.ctypes.data for part in parts), 0])
+        self.job = np.array([0, len(self.chunks), *(part.ctypes.data for part in parts), 0])
 
     def __call__(self, t, hyper, sign=1, decay=0, threads=1):
         """Take step t; the gradient is sign * g + decay * w."""
@@ -44,6 +39,13 @@ class Launch:
             fork(self.address, self.job.ctypes.data, threads)
         else:
             FUNCTION(self.address)(self.job.ctypes.data)
+
+
+def pieces(lengths, size):
+    """Return (pieces, 3) int64: tensor, start and length, none longer than `size` elements."""
+    starts = [(k, start) for k, n in enumerate(lengths) for start in range(0, n, size)]
+    found = [(k, start, min(size, lengths[k] - start)) for k, start in starts]
+    return np.array(found, dtype=np.int64).reshape(-1, 3)
 
 
 def seed(t):
