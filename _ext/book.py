@@ -1,5 +1,6 @@
 """What the book's site needs beyond the settings in _config.yml (a Sphinx extension)."""
 
+import json
 import re
 from html import escape
 from pathlib import Path
@@ -56,6 +57,18 @@ def read_markdown(app, what, name, obj, options, lines):
     lines[:] = re.sub(lone_star, lambda m: m[1] or r"\*", text, flags=re.DOTALL).split("\n")
 
 
+def describe_figures(app, docname, source):
+    """None; `plots.show` left what a figure shows beside it: there it becomes the alt text."""
+    if app.env.doc2path(docname).endswith(".ipynb"):
+        notebook = json.loads(source[0])
+        for cell in notebook["cells"]:
+            for output in cell.get("outputs", ()):
+                if alt := output.get("metadata", {}).get("image/svg+xml", {}).get("alt"):
+                    settings = cell["metadata"].setdefault("mystnb", {})
+                    settings["image"] = settings.get("image", {}) | {"alt": alt}
+        source[0] = json.dumps(notebook)
+
+
 def describe_page(app, pagename, templatename, context, doctree):
     """None; gives the page its first paragraph as description, for search engines."""
     for paragraph in doctree.findall(nodes.paragraph) if doctree else ():
@@ -93,6 +106,7 @@ def setup(app):
     app.connect("config-inited", use_public_url)
     app.connect("env-get-updated", number_figures_by_chapter, priority=900)  # after Sphinx's
     app.connect("autodoc-process-docstring", read_markdown)
+    app.connect("source-read", describe_figures)
     app.connect("html-page-context", describe_page)
     app.connect("build-finished", repair_pages, priority=900)
     app.connect("build-finished", write_sitemap)

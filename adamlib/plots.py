@@ -1,7 +1,8 @@
-"""Pictures in the style of the book. A function draws on the Axes it is given and never shows."""
+"""Pictures in the style of the book. A function draws on the Axes it is given; `show` shows."""
 
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython.display import display
 from matplotlib.colors import LogNorm
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
@@ -40,6 +41,20 @@ def use_style():
             "path.simplify": True,
         }
     )
+
+
+def show(alt):
+    """Show the current figure; `alt` says in words, with its numbers, what is to be seen.
+
+    The text goes into the notebook beside the picture, and from there into the page, for readers
+    who cannot see it. Raises ValueError where there is no figure or no text.
+    """
+    if not isinstance(alt, str) or not alt.strip():
+        raise ValueError(f"alt must say what the figure shows, got {alt!r}")
+    if not plt.get_fignums():
+        raise ValueError("there is no figure to show: draw one first")
+    display(plt.gcf(), metadata={"image/svg+xml": {"alt": " ".join(alt.split())}})
+    plt.close()
 
 
 def style(name, faint=False):

@@ -73,6 +73,25 @@ def test_every_style_differs_without_color():
     assert len(looks) == len(plots.STYLES)
 
 
+def test_a_figure_is_shown_with_its_text_and_closed(monkeypatch):
+    shown = []
+    monkeypatch.setattr(plots, "display", lambda figure, metadata: shown.append((figure, metadata)))
+    figure, _ = plt.subplots()
+    plots.show("""A line,
+        up to 3.""")
+    assert shown == [(figure, {"image/svg+xml": {"alt": "A line, up to 3."}})]
+    assert not plt.get_fignums()
+
+
+def test_a_figure_without_a_text_is_not_shown():
+    plt.subplots()
+    with pytest.raises(ValueError, match="got ' '"):
+        plots.show(" ")
+    plt.close()
+    with pytest.raises(ValueError, match="draw one first"):
+        plots.show("A line.")
+
+
 def test_an_unknown_rule_has_no_style():
     with pytest.raises(ValueError, match="'SGD'"):
         plots.style("SGD")

@@ -99,14 +99,15 @@ A <claim> with $x$. See {numref}`fig-a` and {cite:t}`polyak1964some`.
 $$ y $$ (eq-a)
 
 It is {eq}`eq-a`."""
-FIGURE = {"figure": {"name": "fig-a", "caption": "A dot."}, "image": {"alt": "A dot, alone"}}
+FIGURE = {"figure": {"name": "fig-a", "caption": "A dot."}}
 
 
 def chapter_notebook():
     """A notebook with a formula, a citation and a numbered figure whose code is folded."""
     dot = {"image/svg+xml": '<svg xmlns="http://www.w3.org/2000/svg"/>'}
     cell = v4.new_code_cell("plt.show()", metadata={"tags": ["hide-input"], "mystnb": FIGURE})
-    cell.outputs = [v4.new_output("display_data", dot)]
+    drawn = {"image/svg+xml": {"alt": "A dot at 3 < 4"}}  # as plots.show leaves it
+    cell.outputs = [v4.new_output("display_data", dot, metadata=drawn)]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     cells = [v4.new_markdown_cell(TEXT), cell]
     return v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
@@ -159,6 +160,10 @@ def test_figures_and_equations_carry_the_number_of_the_chapter(chapter):
     assert '<span class="std std-numref">Figure 3.1</span>' in chapter
     assert '<span class="caption-number">Figure 3.1 </span>' in chapter
     assert 'href="#equation-eq-a">(3.1)</a>' in chapter
+
+
+def test_the_text_that_a_cell_computed_is_its_figures_alternative(chapter):
+    assert re.search(r'<img alt="A dot at 3 &lt; 4" [^>]*src="[^"]*\.svg"', chapter)
 
 
 def test_mathematics_comes_from_the_book_itself(book, chapter):
