@@ -1,4 +1,5 @@
-// Boxes that scroll sideways can be reached with the keyboard; paper shows what is folded.
+// Boxes that scroll sideways can be reached with the keyboard; paper shows what is folded, but
+// for the code of figures and tables.
 "use strict";
 
 function reachScrollers() {
@@ -13,5 +14,7 @@ window.addEventListener("load", () => {
 window.addEventListener("resize", reachScrollers);
 document.addEventListener("toggle", reachScrollers, true);  // a <details> opened or closed
 window.addEventListener("beforeprint", () => {
-  for (const box of document.querySelectorAll("article details")) box.open = true;
+  for (const box of document.querySelectorAll("article details")) {
+    box.open = !box.closest(".tag_hide-input");
+  }
 });
