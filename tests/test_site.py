@@ -9,6 +9,7 @@ from pathlib import Path
 import check_site
 import nbformat
 import pytest
+from fontTools.ttLib import TTFont
 from nbformat import v4
 
 ROOT = Path(__file__).parent.parent
@@ -183,6 +184,20 @@ def test_every_repair_is_done(book, chapter, monkeypatch):
     assert re.search(r'<div class="citation" id="\w+" role="listitem"', pages)
     assert "fontawesome.js" not in pages and not list(book.rglob("fontawesome.js"))
     assert not list(book.rglob("*.map"))
+
+
+def test_the_icon_font_holds_every_icon_of_the_pages_and_little_else(book):
+    theme = book / "_static/styles/pydata-sphinx-theme.css"
+    css, font = theme.read_text(), book / "_static/vendor/fontawesome/webfonts/fa-solid-900.woff"
+    assert "fa-solid-900.woff)" in css and "fa-solid-900.woff2)" not in css
+    held = {chr(code) for code in TTFont(font).getBestCmap()}
+    pages = "".join(page.read_text() for page in book.rglob("*.html"))
+    for name in set(re.findall(r"fa-solid (fa-[a-z-]+)", pages)):
+        code = re.search(rf'\.{name}:before[^{{]*{{content:"\\([0-9a-f]+)"', css)[1]
+        assert chr(int(code, 16)) in held, name
+    whole = {chr(code) for code in TTFont(font.with_suffix(".ttf")).getBestCmap()}
+    drawn_by_css = set(re.findall("[\ue000-\uf8ff]", css)) & whole  # the rest are other fonts'
+    assert drawn_by_css <= held and len(held) < 60
 
 
 def test_the_description_is_the_first_paragraph(chapter):
