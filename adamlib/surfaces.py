@@ -1,6 +1,11 @@
-"""Surfaces of two variables on which a rule can be watched: height, gradient and minimum."""
+"""Surfaces of two variables on which a rule can be watched: height, gradient and minimum.
+
+The formulas of a surface are written once, with operators on two numbers. So they run on arrays
+here, and on the numbers of another language where `adamlib.javascript` has translated them.
+"""
 
 from collections.abc import Callable
+from math import cos, sin
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +17,19 @@ class Surface(NamedTuple):
     f: Callable  #: (..., 2) -> (...), the height
     grad: Callable  #: (..., 2) -> (..., 2), the gradient
     minimum: np.ndarray  #: (2,), the lowest point
+    formulas: tuple[Callable, Callable]  #: both again: f(x, y), a number, and grad(x, y), a pair
+
+
+def surface(f, grad, minimum):
+    """Return the `Surface` of the formulas f(x, y) and grad(x, y) -> (slope in x, slope in y)."""
+
+    def height(w):
+        return f(*np.moveaxis(np.asarray(w), -1, 0))
+
+    def gradient(w):
+        return np.stack(grad(*np.moveaxis(np.asarray(w), -1, 0)), axis=-1)
+
+    return Surface(height, gradient, np.array(minimum, dtype=float), (f, grad))
 
 
 def quadratic(curvatures, angle=0.0):
@@ -23,29 +41,42 @@ def quadratic(curvatures, angle=0.0):
     curvatures = np.asarray(curvatures, dtype=float)
     if curvatures.shape != (2,) or not np.all((curvatures > 0) & np.isfinite(curvatures)):
         raise ValueError(f"curvatures must be two positive numbers, got {curvatures.tolist()}")
-    c, s = np.cos(angle), np.sin(angle)
-    axes = np.array([[c, s], [-s, c]])  # rows: the directions of the two curvatures
+    first, second = curvatures.tolist()
+    c, s = cos(angle), sin(angle)  # the axes of the bowl point along (c, s) and (-s, c)
 
-    def f(w):
-        along = np.asarray(w) @ axes.T  # (..., 2), coordinates along the axes of the bowl
-        return 0.5 * (curvatures * along**2).sum(axis=-1)
+    def f(x, y):
+        return 0.5 * (first * (c * x + s * y) ** 2 + second * (c * y - s * x) ** 2)
 
-    def grad(w):
-        along = np.asarray(w) @ axes.T
-        return (curvatures * along) @ axes
+    def grad(x, y):
+        along = first * (c * x + s * y)  # the slope along each axis of the bowl
+        across = second * (c * y - s * x)
+        return c * along - s * across, s * along + c * across
 
-    return Surface(f, grad, np.zeros(2))
+    return surface(f, grad, (0, 0))
 
 
 def rosenbrock():
     """Return Rosenbrock's curved valley f = (1 - x)² + 100 (y - x²)², lowest at (1, 1)."""
 
-    def f(w):
-        x, y = np.moveaxis(np.asarray(w), -1, 0)
+    def f(x, y):
         return (1 - x) ** 2 + 100 * (y - x**2) ** 2
 
-    def grad(w):
-        x, y = np.moveaxis(np.asarray(w), -1, 0)
-        return np.stack([-2 * (1 - x) - 400 * x * (y - x**2), 200 * (y - x**2)], axis=-1)
+    def grad(x, y):
+        return -2 * (1 - x) - 400 * x * (y - x**2), 200 * (y - x**2)
 
-    return Surface(f, grad, np.ones(2))
+    return surface(f, grad, (1, 1))
+
+
+def saddle():
+    """Return f = ½ x² + ¼ (y² - 1)²: two hollows, and a saddle between them at the origin.
+
+    The minimum is (0, 1); (0, -1) is as low.
+    """
+
+    def f(x, y):
+        return 0.5 * x**2 + 0.25 * (y**2 - 1) ** 2
+
+    def grad(x, y):
+        return x, y * (y**2 - 1)
+
+    return surface(f, grad, (0, 1))

@@ -10,6 +10,7 @@ SURFACES = {
     "bowl": surfaces.quadratic([1, 10]),
     "turned bowl": surfaces.quadratic([1, 10], angle=0.7),
     "rosenbrock": surfaces.rosenbrock(),
+    "saddle": surfaces.saddle(),
 }
 
 
@@ -28,7 +29,28 @@ def test_nothing_is_below_the_minimum(name):
     surface = SURFACES[name]
     around = surface.minimum + np.random.default_rng(0).standard_normal((1000, 2))
     assert (surface.f(around) > surface.f(surface.minimum)).all()
+    assert surface.f(surface.minimum) == 0
     assert (surface.grad(surface.minimum) == 0).all()
+
+
+@pytest.mark.parametrize("name", SURFACES)
+def test_the_formulas_are_the_surface_at_one_point(name):
+    surface, (f, grad) = SURFACES[name], SURFACES[name].formulas
+    for x, y in np.random.default_rng(0).standard_normal((20, 2)).tolist():
+        assert f(x, y) == pytest.approx(surface.f([x, y]), rel=1e-14)  # NumPy's own squares
+        assert grad(x, y) == pytest.approx(surface.grad([x, y]), rel=1e-13)  # and differences
+
+
+def test_the_saddle_has_two_lowest_points_and_a_level_place_between_them():
+    surface = surfaces.saddle()
+    assert surface.f([[0, 1], [0, -1], [0, 0]]).tolist() == [0, 0, 0.25]
+    assert (surface.grad([[0, 1], [0, -1], [0, 0]]) == 0).all()
+    assert surface.f([0.1, 0]) > 0.25 > surface.f([0, 0.1])
+
+
+def test_a_bowl_is_turned_counterclockwise():
+    turned = surfaces.quadratic([1, 10], angle=np.pi / 2)
+    assert turned.f([[1, 0], [0, 1]]) == pytest.approx([5, 0.5], rel=1e-15)  # cos 90° is 6e-17
 
 
 def test_a_turned_bowl_has_the_same_curvatures():
