@@ -1,0 +1,248 @@
+"""The playground: the still figure, and its place in the book. No browser is needed."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import check_site
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import playground as extension
+import pytest
+from nbformat import v4
+from py_mini_racer import MiniRacer
+from sphinx.errors import ExtensionError
+
+from adamlib import playground as module
+from adamlib import plots, rules
+from adamlib.descent import descend
+from adamlib.playground import DIVERGED, MAPS, RULES, heights, playground, walks
+
+ROOT = Path(__file__).parent.parent
+GOOD = {"surface": "saddle", "rates": {"Adam": 0.1}, "start": (1.0, 0.5), "steps": 20}
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What `playground` shows: a list of pairs (figure, metadata)."""
+    calls = []
+
+    def display(figure, metadata):
+        calls.append((figure, metadata))
+
+    monkeypatch.setattr(module, "display", display)
+    return calls
+
+
+def test_the_figure_draws_the_paths_that_the_rules_walk(shown):
+    playground("valley κ=10", {"momentum": 0.03, "Adam": 0.3}, (-1.5, 1), 60, betas=(0.8, 0.99))
+    (figure, _), grad = shown[0], MAPS["valley κ=10"].surface.grad
+    drawn = {line.get_label(): line.get_xydata() for line in figure.axes[0].lines}
+    roll = descend(rules.momentum, grad, (-1.5, 1), 60, lr=0.03, momentum=0.8)
+    adam = descend(rules.adam, grad, (-1.5, 1), 60, lr=0.3, betas=(0.8, 0.99))
+    np.testing.assert_array_equal(drawn["momentum, η = 0.03"], roll)
+    np.testing.assert_array_equal(drawn["Adam, η = 0.3"], adam)
+    assert drawn["start"].tolist() == [[-1.5, 1]] and not plt.get_fignums()
+
+
+def test_betas_reach_every_rule_that_has_one():
+    paths = walks("saddle", dict.fromkeys(RULES, 0.1), (1, 0.5), 9, betas=(0.5, 0.7))
+    hyper = {name: {} for name in RULES} | {"Adam": {"betas": (0.5, 0.7)}}
+    hyper |= {"momentum": {"momentum": 0.5}, "Nesterov": {"momentum": 0.5}}
+    hyper |= {"RMSProp": {"alpha": 0.7}}
+    for name, rule in RULES.items():
+        path = descend(rule, MAPS["saddle"].surface.grad, (1, 0.5), 9, lr=0.1, **hyper[name])
+        np.testing.assert_array_equal(paths[name], path)
+
+
+def test_a_walk_that_diverges_is_drawn_to_the_frame_and_called_so(shown):
+    playground("valley κ=100", {"gradient descent": 10, "AdaGrad": 1}, (-1.5, 1), 500)
+    figure, metadata = shown[0]
+    assert figure.axes[0].lines[1].get_xydata().tolist() == [[-1.5, 1], [13.5, -999]]
+    alt = metadata["image/svg+xml"]["alt"]
+    assert "gradient descent with learning rate 10 diverged, AdaGrad" in alt
+
+
+def test_the_alternative_text_says_where_each_rule_ends(shown):
+    playground("round bowl", {"gradient descent": 0.5}, (2, 0), 2)  # f = ½ (2 / 2²)²
+    assert shown[0][1]["image/svg+xml"]["alt"] == (
+        "Map of the round bowl. From (2, 0), where f is 2, after 2 steps: gradient descent with "
+        "learning rate 0.5 at 0.12."
+    )
+
+
+def test_the_preset_of_the_page_is_what_the_notebook_showed(shown):
+    playground(**GOOD | {"rates": {"Adam": np.float64(0.1)}, "start": [1, 0.5]}, betas=(0, 0.5))
+    preset = json.loads(json.dumps(shown[0][1]["image/svg+xml"]["playground"]))
+    assert preset == GOOD | {"start": [1.0, 0.5], "betas": [0.0, 0.5]}
+
+
+@pytest.mark.parametrize(
+    ("argument", "bad"),
+    [
+        ("surface", "valley"),
+        ("rates", {}),
+        ("rates", {"adam": 0.1}),
+        ("rates", [0.1]),
+        ("rates", {"Adam": 0}),
+        ("rates", {"Adam": 11}),
+        ("rates", {"Adam": float("nan")}),
+        ("rates", {"Adam": "0.1"}),
+        ("start", (1.0,)),
+        ("start", (3.0, 0.0)),
+        ("start", (0.0, float("nan"))),
+        ("start", "ab"),
+        ("steps", 0),
+        ("steps", 501),
+        ("steps", True),
+        ("steps", 10.0),
+        ("betas", (0.9, 1.0)),
+        ("betas", (-0.1, 0.9)),
+        ("betas", 0.9),
+    ],
+)
+def test_a_preset_that_cannot_be_shown_is_refused(shown, argument, bad):
+    with pytest.raises(
+        ValueError, match=rf"^{argument} must .*got {re.escape(repr(bad))[:9]}|for A"
+    ):
+        playground(**GOOD | {argument: bad})
+    assert not shown and not plt.get_fignums()
+
+
+def test_every_rule_with_a_style_can_race_and_no_other():
+    assert list(RULES) == list(plots.STYLES)
+
+
+def test_nothing_on_a_map_counts_as_diverged():
+    for surface, x, y in MAPS.values():
+        corners = np.stack(np.meshgrid(x, y), axis=-1)  # every map is highest at a corner
+        assert surface.f(corners).max() < DIVERGED / 2
+
+
+def test_a_height_that_overflows_is_no_warning():
+    ends = heights("saddle", {"a": np.full((2, 2), 1e200), "b": np.full((1, 2), np.nan)})
+    assert ends["a"] == np.inf and np.isnan(ends["b"])
+
+
+@pytest.mark.parametrize(
+    ("names", "labels"),
+    [
+        (["gradient descent", "AdaGrad"], ["Steps"]),
+        (["Nesterov"], ["β", "Steps"]),
+        (["RMSProp"], ["α", "Steps"]),
+        (["Adam"], ["β₁", "β₂", "Steps"]),
+        (["momentum", "RMSProp", "Adam"], ["β₁, momentum’s β", "β₂, RMSProp’s α", "Steps"]),
+    ],
+)
+def test_a_slider_is_there_if_a_rule_reads_it_and_has_its_name(names, labels):
+    found = extension.sliders({"rates": dict.fromkeys(names, 0.1)})
+    assert [label for _, label in found] == labels
+
+
+def test_a_figure_without_a_name_is_an_error():
+    drawn = {"metadata": {"image/svg+xml": {"playground": GOOD}}}
+    with pytest.raises(ExtensionError, match=r"no name: .*saddle"):
+        extension.presets({"cells": [{"metadata": {}, "outputs": [drawn]}]})
+
+
+def page_with_a_playground():
+    """A notebook with a playground, as a run leaves it, and a figure that is none."""
+    preset = GOOD | {"surface": "Rosenbrock valley", "start": [0.5, 1.0], "betas": [0.9, 0.99]}
+    svg = {"image/svg+xml": '<svg xmlns="http://www.w3.org/2000/svg"/>'}
+    cells = [v4.new_markdown_cell("# 3. Momentum\n\nSee {numref}`fig-live`.")]
+    drawings = {"fig-live": {"alt": "Live", "playground": preset}, "fig-dot": {"alt": "."}}
+    for name, drawn in drawings.items():
+        figure = {"mystnb": {"figure": {"name": name, "caption": "A <caption>."}}}
+        cells.append(v4.new_code_cell("draw()", metadata=figure))
+        metadata = {"image/svg+xml": drawn}
+        cells[-1].outputs = [v4.new_output("display_data", svg, metadata=metadata)]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), preset
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    """The folder of the pages of a book of two, one of them with a playground."""
+    folder = tmp_path_factory.mktemp("book")
+    for name in ("_ext", "_static", "_extra"):
+        shutil.copytree(ROOT / name, folder / name)
+    for name in ("_config.yml", "references.bib"):
+        shutil.copy(ROOT / name, folder)
+    (folder / "_toc.yml").write_text(
+        "format: jb-book\nroot: index\nchapters:\n- file: chapters/03_momentum\n"
+    )
+    (folder / "index.md").write_text("# Welcome\n\nHello.\n")
+    (folder / "chapters").mkdir()
+    nbformat.write(page_with_a_playground()[0], folder / "chapters/03_momentum.ipynb")
+    command = "from jupyter_book.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", command, "build", folder, "-W", "-n", "--keep-going"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "_build/html"
+
+
+@pytest.fixture
+def page(book):
+    """The text of the page with the playground."""
+    return (book / "chapters/03_momentum.html").read_text(encoding="utf-8")
+
+
+class Attributes(HTMLParser):
+    """Keeps every tag of a page with its attributes."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+
+def test_a_book_with_a_playground_has_no_problem(book):
+    assert check_site.site_problems(book)[0] == []
+
+
+def test_the_script_is_only_on_a_page_that_has_a_playground(book, page):
+    linked = re.findall(r'<script defer="defer" src="\.\./(_static/playground\.js)\?v=\w+">', page)
+    linked += re.findall(r'href="\.\./(_static/playground\.css)\?v=\w+"', page)
+    assert len(linked) == 2 and all((book / name).is_file() for name in linked)
+    assert "playground" not in (book / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_page_has_the_preset_of_the_notebook(page):
+    boxes = [a for _, a in Attributes(page).tags if a.get("class") == "playground"]
+    assert [json.loads(box["data-preset"]) for box in boxes] == [page_with_a_playground()[1]]
+
+
+def test_the_controls_stand_in_the_figure_before_its_still_picture(page):
+    figure = re.search(r'<figure[^>]*id="fig-live">(.*?)</figure>', page, re.DOTALL)[1]
+    places = [figure.index(part) for part in ('class="playground"', "<img", "<figcaption>")]
+    assert places == sorted(places)
+    images = [a for tag, a in Attributes(page).tags if tag == "img"]
+    still = {image["alt"]: "playground-still" in image.get("class", "") for image in images}
+    assert still["Live"] and not still["."]
+
+
+def test_every_control_has_a_name(page):
+    box = re.search(r'<div class="playground".*?(?=<img)', page, re.DOTALL)[0]
+    unlabeled = re.sub(r"<label.*?</label>", "", box, flags=re.DOTALL)
+    controls = [a for tag, a in Attributes(unlabeled).tags if tag in ("input", "select")]
+    assert controls and all("aria-label" in control for control in controls)
+
+
+def test_the_script_is_whole_and_light(book):
+    files = [book / "_static" / name for name in ("playground.js", "playground.css")]
+    assert sum(file.stat().st_size for file in files) <= 30_000
+    engine = MiniRacer()
+    engine.eval("const document = {querySelectorAll: () => []};")
+    engine.eval(files[0].read_text(encoding="utf-8"))
+    assert engine.eval("typeof RULES") == "undefined"  # it leaves no name behind
