@@ -11,10 +11,10 @@ from adamlib import plots, rules, show, surfaces
 
 PACKAGE = Path(rules.__file__).parent
 LAYERS = [
-    {"__init__", "rules", "surfaces", "data", "model", "show"},
-    {"files", "writers", "intrinsics", "arguments", "report", "cases"},
+    {"__init__", "rules", "recipes", "surfaces", "data", "model", "show", "javascript"},
+    {"convert", "files", "writers", "intrinsics", "arguments", "report", "cases"},
     {"staging", "descent", "plots"},
-    {"compiler"},
+    {"compiler", "playground"},
     {"kernels"},
     {"plain", "gpu"},
     {"engines"},
@@ -49,7 +49,8 @@ def test_every_module_has_a_layer():
 
 
 NUMPY = ["rules", "surfaces", "descent", "plots", "show"]
-NUMPY += ["staging", "writers", "compiler", "kernels"]
+NUMPY += ["staging", "writers", "compiler", "kernels", "javascript", "playground"]
+NUMPY += ["recipes", "convert"]
 
 
 @pytest.mark.parametrize("module", NUMPY)
