@@ -24,10 +24,10 @@ def best_lr(answer):
     """Check chapter 1's best_lr(smallest, largest): the fastest constant rate on a bowl."""
     for low, high in ((1.0, 10.0), (0.5, 3.0), (1.0, 1.0)):
         got, problem = _call(answer, low, high)
-        if problem is None and not isinstance(got, Real):
-            problem = f"it must return one number, not {got!r}"
+        if problem is None and not (isinstance(got, Real) and np.isfinite(got)):
+            problem = f"it must return one finite number, not {got!r}"
         elif problem is None and not np.isclose(got, 2 / (low + high), rtol=1e-9):
-            problem = f"for curvatures {low:g} and {high:g} it returns {got:.6g}"
+            problem = f"it returns {got:.6g}"
             if np.isclose(got, 2 / high):
                 problem += ", the limit of stability: there the steep direction never shrinks"
             elif np.isclose(got, 1 / high):
@@ -37,8 +37,39 @@ def best_lr(answer):
             else:
                 problem += ": there the steep direction is the slower one; that is too far"
         if problem:
+            problem = f"for curvatures {low:g} and {high:g} {problem}"
             break
     _verdict(problem, "both ends of the spectrum shrink equally fast")
+
+
+def epoch_batches(answer):
+    """Check chapter 2's epoch_batches(n, size, rng): the index batches of one shuffled epoch."""
+    _verdict(_epoch_batches_problem(answer), "each example once, in a new order in each epoch")
+
+
+def _epoch_batches_problem(answer):
+    def listed(rng):
+        return [np.asarray(batch).tolist() for batch in answer(10, 3, rng)]
+
+    listed.__name__, rng, epochs = answer.__name__, np.random.default_rng(0), []
+    for _ in range(400):
+        got, problem = _call(listed, rng)
+        seen = [] if problem else [i for batch in got for i in batch]
+        if missing := set(range(10)) - set(seen):
+            note = ": the last, shorter batch belongs to it" if len(seen) == 9 else ""
+            return problem or f"{sorted(missing)} of 0 to 9 do not come in the epoch{note}"
+        if len(seen) > 10:
+            return f"an epoch of 10 has {len(seen)} entries: some come twice"
+        if [len(batch) for batch in got] != [3, 3, 3, 1]:
+            return f"the batches have the sizes {[len(b) for b in got]}, not 3, 3, 3 and 1"
+        epochs.append(got)
+    if epochs[0] == epochs[1]:
+        return "each epoch has the same order: draw a new one each time"
+    if len(last := {batches[-1][0] for batches in epochs}) < 10:
+        return f"only {sorted(last)} ever come last: shuffle the examples, not the batches"
+    if listed(np.random.default_rng(1)) != listed(np.random.default_rng(1)):
+        return "the order does not come from rng: the same seed must give the same batches"
+    return None
 
 
 def momenta_inside(answer):
@@ -53,11 +84,13 @@ def momenta_inside(answer):
         s = got[t - 1] * s - lr * g
         if not np.isclose(w, s, rtol=1e-9):
             problem = f"the walks part at step t = {t}"
+            problem += f", where η goes from {lrs[t - 2]:g} to {lr:g}" if t > 1 else ""
             if np.isclose(got[t - 1], 0.9):
                 problem += ": the stored step was made at another rate than the new one"
             elif np.isclose(got[t - 1], 0.9 * lrs[t - 2] / lr):
                 problem += ": the ratio of the rates is upside down"
             break
+    problem = f"for lrs = {lrs.tolist()} and momentum = 0.9 {problem}" if problem else None
     _verdict(problem, "the stored step is rescaled to each new rate")
 
 
@@ -67,20 +100,21 @@ def centered(answer):
 
 
 def _centered_problem(answer):
-    got, problem = _call(answer, 0.0, 4.0, 1, lr=1.0, alpha=0.5, eps=2.0)  # v = 8, a = 2
+    got, problem = _call(answer, 0.0, 8.0, 1, lr=1.0, alpha=0.75, eps=2.0)  # v = 16, a = 2
     if problem:
         return problem
     if not isinstance(got, tuple) or len(got) != 3:
         return "it must return the three values w, v, a"
-    if not np.allclose(got[1:], (8, 2)):
-        return f"after one gradient of 4, v and a must be 8 and 2, not {got[1]:g} and {got[2]:g}"
+    first = "after one gradient of 8 with alpha = 0.75 and eps = 2"
+    if not np.allclose(got[1:], (16, 2)):
+        return f"{first}, v and a must be 16 and 2, not {got[1]:g} and {got[2]:g}"
     for length, problem in (
-        (4 / 6**0.5, "eps stands inside the root, as in Graves's paper; here it stands outside"),
-        (4 / (6**0.5 + 2), "it subtracts the mean a; the variance is v - a**2"),
-        (4 / (8**0.5 + 2), "the mean a is missing in the root, or used before its update"),
+        (8 / 14**0.5, "eps stands inside the root, as in Graves's paper; here it stands outside"),
+        (8 / (14**0.5 + 2), "it subtracts the mean a; the variance is v - a**2"),
+        (8 / (16**0.5 + 2), "the mean a is missing in the root, or used before its update"),
     ):
         if np.isclose(got[0], -length):
-            return problem
+            return f"{first}, w is {got[0]:.4g}: {problem}"
     mine, w = (np.zeros(3),), np.zeros(3)
     gradients = np.random.default_rng(0).standard_normal((50, 3))
     for t, g in enumerate(gradients, start=1):
@@ -89,7 +123,7 @@ def _centered_problem(answer):
         w = w - 0.1 * g / (variance**0.5 + 1e-3)
         mine, problem = _call(answer, mine[0], g, t, *mine[1:], lr=0.1, alpha=0.9, eps=1e-3)
         if problem or not np.allclose(mine[0], w, rtol=1e-9):
-            return problem or f"it leaves the definition at step t = {t}"
+            return problem or f"it leaves the definition at step t = {t} (alpha 0.9, eps 1e-3)"
     return None
 
 
@@ -106,18 +140,22 @@ def _adam_problem(answer):
     if not isinstance(got, tuple) or len(got) != 3:
         return "it must return the three values w, m, v"
     if not np.allclose(got[1:], (0.4, 0.016)):
-        return f"after one gradient of 4, m and v must be 0.4 and 0.016, not {got[1]:g}, {got[2]:g}"
+        wanted = "for g = 4 and betas 0.9, 0.999 m and v must be 0.4 and 0.016"
+        return f"{wanted}, not {got[1]:g}, {got[2]:g}"
     if not np.isclose(got[0], -0.5):
-        return f"the first step has length {abs(got[0]):.4g}, not lr = 0.5; are m and v corrected?"
-    got, _ = _call(answer, 0.0, 1.0, 1, lr=1.0, betas=(0.9, 0.999), eps=1.0)
-    if not np.isclose(got[0], -0.5):
-        return f"with g = 1 and eps = 1 the first step is {got[0]:.4g}, not -1/2; where is eps?"
+        wanted = "for g = 4 and lr = 0.5 the first step must be 0.5 long"
+        return f"{wanted}, not {abs(got[0]):.4g}; are m and v corrected?"
+    got, problem = _call(answer, 0.0, 1.0, 1, lr=1.0, betas=(0.9, 0.999), eps=1.0)
+    if problem or not np.isclose(got[0], -0.5):
+        where = "with g = 1, lr = 1 and eps = 1"
+        return problem or f"{where} the first step is {got[0]:.4g}, not -1/2; where is eps?"
     mine = theirs = (np.zeros(3),)
     for t, g in enumerate(np.random.default_rng(0).standard_normal((200, 3)), start=1):
         mine, problem = _call(answer, mine[0], g, t, *mine[1:], lr=0.1, betas=(0.8, 0.99), eps=1e-8)
         theirs = rules.adam(theirs[0], g, t, *theirs[1:], lr=0.1, betas=(0.8, 0.99))
         if problem or not np.allclose(mine[0], theirs[0], rtol=1e-9):
-            return problem or f"it leaves Algorithm 1 at step t = {t} (betas 0.8 and 0.99)"
+            where = f"at step t = {t} on random gradients, betas 0.8 and 0.99"
+            return f"{where}, {problem or 'it leaves Algorithm 1'}"
     return None
 
 
@@ -126,14 +164,18 @@ def corrected_mean(answer):
     rng, problem = np.random.default_rng(0), None
     for betas in (np.full(5, 0.9), np.array([0.0, 0.5, 0.9, 0.99]), rng.uniform(0, 1, 30)):
         ones, problem = _call(answer, np.ones(len(betas)), betas)
-        if problem is None and not np.allclose(ones, 1):
-            problem = f"the mean of ones comes out as {float(ones):.6g}: weights must add up to 1"
+        if problem is None and not isinstance(ones, Real):
+            problem = f"it must return one number, not {ones!r}"
+        elif problem is None and not np.isclose(ones, 1):
+            problem = f"the mean of ones comes out as {ones:.6g}: weights must add up to 1"
         values = rng.standard_normal(len(betas))
         got, problem = (None, problem) if problem else _call(answer, values, betas)
         weights = (1 - betas) * np.append(np.cumprod(betas[:0:-1])[::-1], 1.0)
         if problem is None and not np.isclose(got, weights @ values / weights.sum()):
             problem = "the weights add up to 1, but they are not those of the running average"
         if problem:
+            start = ", ".join(f"{beta:.2g}" for beta in betas[:4])
+            problem = f"for {len(betas)} betas, {start}{', ...' * (len(betas) > 4)}: {problem}"
             break
     _verdict(problem, "divide by one minus the product of all betas so far")
 

@@ -19,6 +19,21 @@ def running_mean(values, betas):
     return m / (1 - seen)
 
 
+def epoch(n, size, rng):
+    order = rng.permutation(n)
+    return [order[i : i + size] for i in range(0, n, size)]
+
+
+def shuffled_batches(n, size, rng):
+    batches = np.split(np.arange(n), range(size, n, size))
+    return [batches[i] for i in rng.permutation(len(batches) - 1)] + batches[-1:]
+
+
+def by_the_last(values, betas):
+    unseen = np.prod(betas)
+    return running_mean(values, betas) * (1 - unseen) / (1 - betas[-1] ** len(betas))
+
+
 def rescaled(lrs, momentum):
     return momentum * np.append(1.0, lrs[1:] / lrs[:-1])
 
@@ -61,6 +76,15 @@ def not_centered(w, g, t, v=0, a=0, *, lr, alpha, eps):
     return *rules.rmsprop(w, g, t, v, lr=lr, alpha=alpha, eps=eps), a
 
 
+def centered_with_shares_swapped(w, g, t, v=0, a=0, *, lr, alpha, eps):
+    return centered(w, g, t, v, a, lr=lr, alpha=1 - alpha, eps=eps)
+
+
+def centered_a_step_late(w, g, t, v=0, a=0, *, lr, alpha, eps):
+    _, new_v, new_a = centered(w, g, t, v, a, lr=lr, alpha=alpha, eps=eps)
+    return w - lr * g / ((new_v - a**2) ** 0.5 + eps), new_v, new_a
+
+
 def centered_without_memory(w, g, t, v=0, a=0, *, lr, alpha, eps):
     return centered(w, g, t, lr=lr, alpha=alpha, eps=eps)
 
@@ -82,28 +106,46 @@ def shifted(x, u):
         (check.best_lr, lambda low, high: 1 / high, "flat one still crawls"),
         (check.best_lr, lambda low, high: 1 / (low + high), "flat direction is the slower"),
         (check.best_lr, lambda low, high: 2 / (low * high) ** 0.5, "that is too far"),
-        (check.best_lr, lambda low, high: None, "one number"),
-        (check.best_lr, lambda low, high: 1 / 0, "raised ZeroDivisionError"),
+        (check.best_lr, lambda low, high: None, "one finite number, not None"),
+        (check.best_lr, lambda low, high: np.nan, "one finite number, not nan"),
+        (check.best_lr, lambda low, high: 2 / 11, "for curvatures 0.5 and 3 it returns 0.181818"),
+        (check.best_lr, lambda low, high: 1 / 0, "1 and 10 <lambda> raised ZeroDivisionError"),
+        (check.epoch_batches, epoch, "✓"),
+        (check.epoch_batches, lambda n, b, rng: epoch(n, b, rng)[:-1], "the last, shorter batch"),
+        (check.epoch_batches, lambda n, b, rng: rng.integers(n, size=(4, b)), "do not come"),
+        (check.epoch_batches, lambda n, b, rng: [*epoch(n, b, rng), [0]], "some come twice"),
+        (check.epoch_batches, lambda n, b, rng: epoch(n, n, rng), "sizes [10], not 3, 3, 3 and 1"),
+        (check.epoch_batches, lambda n, b, _: epoch(n, b, np.random.default_rng(0)), "same order"),
+        (check.epoch_batches, shuffled_batches, "only [9] ever come last: shuffle the examples"),
+        (check.epoch_batches, lambda n, b, _: epoch(n, b, np.random), "does not come from rng"),
+        (check.epoch_batches, lambda n, b, rng: epoch(n), "raised TypeError"),
         (check.momenta_inside, lambda lrs, beta: rescaled(lrs, beta), "✓"),
+        (check.momenta_inside, lambda lrs, beta: np.full(6, beta), "η goes from 0.1 to 0.02"),
         (check.momenta_inside, lambda lrs, beta: np.full(6, beta), "made at another rate"),
+        (check.momenta_inside, lambda lrs, beta: np.roll(rescaled(lrs, beta), -1), "at step t = 3"),
         (check.momenta_inside, lambda lrs, beta: beta**2 / rescaled(lrs, beta), "upside down"),
         (check.momenta_inside, lambda lrs, beta: rescaled(lrs, beta)[1:], "one momentum for each"),
         (check.momenta_inside, lambda lrs, beta: 1 - rescaled(lrs, beta), "part at step t = 2"),
         (check.centered, centered, "✓"),
         (check.centered, centered_like_graves, "eps stands inside the root"),
         (check.centered, centered_by_the_mean, "the variance is v - a**2"),
-        (check.centered, not_centered, "must be 8 and 2, not 8 and 0"),
+        (check.centered, not_centered, "must be 16 and 2, not 16 and 0"),
+        (check.centered, centered_with_shares_swapped, "must be 16 and 2, not 48 and 6"),
+        (check.centered, centered_a_step_late, "w is -1.333: the mean a is missing"),
         (check.centered, centered_without_memory, "leaves the definition at step t = 2"),
         (check.centered, lambda *a, **k: 0.0, "three values w, v, a"),
         (check.adam_rule, rules.adam, "✓"),
         (check.adam_rule, swapped, "not 0.004, 1.6"),
         (check.adam_rule, uncorrected, "are m and v corrected"),
-        (check.adam_rule, eps_inside, "where is eps"),
-        (check.adam_rule, clock_at_one, "leaves Algorithm 1 at step t = 2"),
+        (check.adam_rule, uncorrected, "for g = 4 and lr = 0.5"),
+        (check.adam_rule, eps_inside, "with g = 1, lr = 1 and eps = 1 the first step is -0.7"),
+        (check.adam_rule, clock_at_one, "at step t = 2 on random gradients, betas 0.8 and 0.99"),
         (check.adam_rule, lambda *a, **k: 0.0, "three values"),
         (check.corrected_mean, running_mean, "✓"),
         (check.corrected_mean, lambda x, b: np.mean(x), "not those of the running average"),
         (check.corrected_mean, lambda x, b: (1 - b[-1]) * x.sum(), "must add up to 1"),
+        (check.corrected_mean, by_the_last, "for 4 betas, 0, 0.5, 0.9, 0.99: the mean of ones"),
+        (check.corrected_mean, lambda x, b: None, "one number, not None"),
         (check.rounded, rounded, "✓"),
         (check.rounded, lambda x, u: rounded(x, np.full_like(u, 0.5)), "5 numbers x gave 5"),
         (check.rounded, lambda x, u: rounded(x, 0 * u), "5 numbers x gave 5"),
