@@ -88,6 +88,7 @@ def test_a_cell_has_at_most_twenty_lines():
         (display(text_plain="read /home/me/data.csv"), "a path, '/home/me/data.csv'"),
         (display(text_html="<table>"), "text/html"),
         (display(image_jpeg="abc"), "image/jpeg"),
+        (new_output("display_data", data={"image/svg+xml": "<svg/>"}), "no alternative text"),
         (new_output("error", ename="KeyError", evalue="'a'", traceback=[]), "KeyError"),
     ],
 )
@@ -96,7 +97,8 @@ def test_what_differs_elsewhere_or_breaks_the_page_is_a_fault(output, fault):
 
 
 def test_numbers_units_and_figures_are_no_fault():
-    figure = new_output("display_data", data={"image/svg+xml": "<svg/>", "image/png": "a/b/c0x"})
+    drawn, text = {"image/svg+xml": "<svg/>", "image/png": "a/b/c0x"}, {"alt": "A line."}
+    figure = new_output("display_data", data=drawn, metadata=dict.fromkeys(drawn, text))
     assert not faults_of("", stream("3 GB/s, 0x3f800000, 1/2/3, a/b"), figure)
 
 

@@ -84,6 +84,8 @@ def output_faults(output):
     if output.output_type == "error":
         yield f"it stores the error {output.ename}: {output.evalue}"
     for kind, data in output.get("data", {"text/plain": output.get("text", "")}).items():
+        if kind in IMAGES and not output.metadata.get(kind, {}).get("alt"):
+            yield "its figure has no alternative text; end the cell with plots.show(text)"
         if kind.endswith("text/html") or ("image/" in kind and kind not in IMAGES):
             yield f"it stores {kind}; allowed are text, Markdown, SVG and PNG"
         elif kind not in IMAGES:
