@@ -2,11 +2,7 @@
 
 import json
 import re
-import shutil
-import subprocess
-import sys
 from html.parser import HTMLParser
-from pathlib import Path
 
 import check_site
 import matplotlib.pyplot as plt
@@ -14,6 +10,7 @@ import nbformat
 import numpy as np
 import playground as extension
 import pytest
+from building import build, furnish
 from nbformat import v4
 from py_mini_racer import MiniRacer
 from sphinx.errors import ExtensionError
@@ -23,7 +20,6 @@ from adamlib import plots, rules
 from adamlib.descent import descend
 from adamlib.playground import DIVERGED, MAPS, RULES, heights, playground, walks
 
-ROOT = Path(__file__).parent.parent
 GOOD = {"surface": "saddle", "rates": {"Adam": 0.1}, "start": (1.0, 0.5), "steps": 20}
 
 
@@ -169,24 +165,13 @@ def page_with_a_playground():
 def book(tmp_path_factory):
     """The folder of the pages of a book of two, one of them with a playground."""
     folder = tmp_path_factory.mktemp("book")
-    for name in ("_ext", "_static", "_extra"):
-        shutil.copytree(ROOT / name, folder / name)
-    for name in ("_config.yml", "references.bib"):
-        shutil.copy(ROOT / name, folder)
+    furnish(folder)
     (folder / "_toc.yml").write_text(
         "format: jb-book\nroot: index\nchapters:\n- file: chapters/03_momentum\n"
     )
     (folder / "index.md").write_text("# Welcome\n\nHello.\n")
-    (folder / "chapters").mkdir()
     nbformat.write(page_with_a_playground()[0], folder / "chapters/03_momentum.ipynb")
-    command = "from jupyter_book.cli.main import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", command, "build", folder, "-W", "-n", "--keep-going"],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder / "_build/html"
+    return build(folder)
 
 
 @pytest.fixture

@@ -2,17 +2,14 @@
 
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import check_site
 import nbformat
 import pytest
+from building import ROOT, build, furnish
 from fontTools.ttLib import TTFont
 from nbformat import v4
 
-ROOT = Path(__file__).parent.parent
 CLEAN = """<html><head><link rel="stylesheet" href="style.css">
 <link rel="canonical" href="https://example.org/a.html"><script src="code.js?v=1"></script></head>
 <body><article id="top"><a href="b.html#part">b</a> <a href="#top">up</a>
@@ -114,37 +111,27 @@ def chapter_notebook():
     return v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
 
 
-def build(folder, public_url=None):
-    """The folder of the pages of a two-chapter book with this book's settings, built strictly."""
-    for name in ("_ext", "_static", "_extra"):
-        shutil.copytree(ROOT / name, folder / name)
-    shutil.copy(ROOT / "references.bib", folder)
-    config = (ROOT / "_config.yml").read_text(encoding="utf-8")
+def small(folder, public_url=None):
+    """The folder of the pages of a two-chapter book."""
+    furnish(folder)
     if public_url:
+        config = (folder / "_config.yml").read_text(encoding="utf-8")
         config = re.sub("# public_url: .*", f"public_url: {public_url}", config)
-    (folder / "_config.yml").write_text(config, encoding="utf-8")
+        (folder / "_config.yml").write_text(config, encoding="utf-8")
     (folder / "_toc.yml").write_text(
         "format: jb-book\nroot: chapters/index\nchapters:\n"
         "- file: chapters/03_momentum\n- file: chapters/bibliography\n"
     )
-    (folder / "chapters").mkdir()
     (folder / "chapters/index.md").write_text("# Welcome\n\nHello.\n")
     shutil.copy(ROOT / "chapters/bibliography.md", folder / "chapters")
     nbformat.write(chapter_notebook(), folder / "chapters/03_momentum.ipynb")
-    command = "from jupyter_book.cli.main import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", command, "build", folder, "-W", "-n", "--keep-going"],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder / "_build/html"
+    return build(folder)
 
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
     """The folder of a small book's pages."""
-    return build(tmp_path_factory.mktemp("book"))
+    return small(tmp_path_factory.mktemp("book"))
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +197,7 @@ def test_without_a_public_address_no_button_leads_to_one(book, chapter):
 
 
 def test_a_public_address_gives_buttons_canonical_links_and_a_sitemap(tmp_path):
-    pages = build(tmp_path, "https://github.com/ada/road-to-adam")
+    pages = small(tmp_path, "https://github.com/ada/road-to-adam")
     text = (pages / "chapters/03_momentum.html").read_text(encoding="utf-8")
     notebook = "github.com/ada/road-to-adam/blob/main/chapters/03_momentum.ipynb"
     assert f"https://colab.research.google.com/github/{notebook[11:]}" in text
@@ -224,4 +211,4 @@ def test_a_public_address_gives_buttons_canonical_links_and_a_sitemap(tmp_path):
 
 def test_an_address_of_another_form_is_refused(tmp_path):
     with pytest.raises(AssertionError, match=r"'github\.com/ada' is not of the form"):
-        build(tmp_path, "github.com/ada")
+        small(tmp_path, "github.com/ada")
