@@ -57,6 +57,8 @@ def _epoch_batches_problem(answer):
         seen = [] if problem else [i for batch in got for i in batch]
         if missing := set(range(10)) - set(seen):
             note = ": the last, shorter batch belongs to it" if len(seen) == 9 else ""
+            if len(set(seen)) < len(seen):
+                note = ", and others come twice: an epoch is drawn without replacement"
             return problem or f"{sorted(missing)} of 0 to 9 do not come in the epoch{note}"
         if len(seen) > 10:
             return f"an epoch of 10 has {len(seen)} entries: some come twice"
