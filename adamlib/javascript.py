@@ -9,6 +9,8 @@ import inspect
 import math
 import textwrap
 
+from adamlib.source import definition
+
 OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 OPERATORS |= {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 
@@ -21,12 +23,7 @@ def javascript(function):
     Raises ValueError, naming it, for whatever is not an assignment or a returned value made of
     numbers, names, + - * / **, comparisons and `abs`.
     """
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
-    except (OSError, TypeError, SyntaxError) as error:
-        raise ValueError(f"function must have a source to read, got {function!r}") from error
-    if not isinstance(tree, ast.FunctionDef) or tree.args.vararg or tree.args.kwarg:
-        raise ValueError(f"function must be a def without * and **, got {ast.unparse(tree)}")
+    tree = definition(function)
     closed = inspect.getclosurevars(function).nonlocals
     read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     constants = [f"const {name} = {number(closed[name])};" for name in sorted(read & set(closed))]

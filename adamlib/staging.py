@@ -7,12 +7,11 @@ for the CPU and a kernel for the GPU of them. Nothing here knows a rule.
 """
 
 import ast
-import inspect
 import re
-import textwrap
 from typing import NamedTuple
 
 from adamlib import writers
+from adamlib.source import definition
 
 
 class Staged(NamedTuple):
@@ -32,12 +31,7 @@ def stage(rule):
     Raises ValueError where the text has anything but assignments of + - * /, squares, roots,
     comparisons and `abs`, or reads a name from outside: such a rule runs as it is, on arrays.
     """
-    try:
-        function = ast.parse(textwrap.dedent(inspect.getsource(rule))).body[0]
-    except (OSError, TypeError, SyntaxError) as error:
-        raise ValueError(f"rule must be a function whose source can be read: {rule!r}") from error
-    if not isinstance(function, ast.FunctionDef) or function.args.kwarg or function.args.vararg:
-        raise ValueError(f"rule must be written as `def rule(w, g, t, ..., *, ...)`, got {rule!r}")
+    function = definition(rule)
     w, g, t, *buffers = (argument.arg for argument in function.args.args)
     hyper = tuple(argument.arg for argument in function.args.kwonlyargs)
     hoist, once, lines = _Hoist(arrays={w, g, *buffers}, scalars={t, *hyper}), [], []

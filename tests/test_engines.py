@@ -140,7 +140,7 @@ REFUSED = {
     cubed: r"g \*\* 3",
     unpacking: "g, w = ",
     chained: "0 < g < 1",
-    several: "def rule",
+    several: "def without",
     scalar_twice: "lr twice",
     single: "return w - lr",
     nothing: "nothing must return w",

@@ -11,8 +11,8 @@ from adamlib import plots, rules, show, surfaces
 
 PACKAGE = Path(rules.__file__).parent
 LAYERS = [
-    {"__init__", "rules", "recipes", "surfaces", "data", "model", "show", "javascript"},
-    {"convert", "files", "writers", "intrinsics", "arguments", "report", "cases"},
+    {"__init__", "rules", "recipes", "surfaces", "data", "model", "show", "source"},
+    {"convert", "javascript", "files", "writers", "intrinsics", "arguments", "report", "cases"},
     {"staging", "descent", "plots"},
     {"compiler", "playground"},
     {"kernels"},
@@ -49,7 +49,7 @@ def test_every_module_has_a_layer():
 
 
 NUMPY = ["rules", "surfaces", "descent", "plots", "show"]
-NUMPY += ["staging", "writers", "compiler", "kernels", "javascript", "playground"]
+NUMPY += ["staging", "writers", "compiler", "kernels", "source", "javascript", "playground"]
 NUMPY += ["recipes", "convert"]
 
 
