@@ -8,8 +8,7 @@ import textwrap
 def definition(function):
     """Return the `ast.FunctionDef` of a function, as it is written in its file.
 
-    Raises ValueError where there is no text to read, as for a lambda or a built-in function, and
-    for one that takes *args or **kwargs.
+    Raises ValueError for what is no `def` with a text to read, and for *args and **kwargs.
     """
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
