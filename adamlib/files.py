@@ -5,17 +5,29 @@ import math
 import os
 
 
-def write(path, text):
-    """Write `text` to `path` whole or not at all: a temporary name, synced, renamed."""
+def write(path, content):
+    """Write text or bytes to `path` whole or not at all: a temporary name, synced, renamed."""
+    content = content.encode() if isinstance(content, str) else content
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with temporary.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+        sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync_folder(folder):
+    """Make a rename in `folder` outlast a loss of power; Windows does so by itself."""
+    if os.name == "posix":
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def as_json(record):
