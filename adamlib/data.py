@@ -1,5 +1,7 @@
 """Data sets as tensors that already lie on the device."""
 
+import os
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -7,9 +9,11 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
+from adamlib import download, idx, npz
+
 
 class Data(NamedTuple):
-    """A data set cut in two; images are float32 (N, 1, 8, 8), labels int64 (N,)."""
+    """A data set cut in two; images are float32 (N, 1, H, W), labels int64 (N,)."""
 
     x_train: torch.Tensor  #: training images
     y_train: torch.Tensor  #: their labels
@@ -42,24 +46,52 @@ def load(name="digits", *, device="auto", seed=0):
     """Return a `Data` set on `device`.
 
     "digits": the 1,797 gray 8×8 images of handwritten digits that come with scikit-learn. A
-    quarter is held out, class by class (stratified), by a split that `seed` fixes. Pixels are
-    standardized by the mean and deviation of the training images alone.
-    Raises ValueError for an unknown name or a device that this machine lacks.
+    quarter is held out, class by class (stratified), by a split that `seed` fixes.
+    "mnist", "fashion_mnist": 60,000 and 10,000 gray 28×28 images of digits and of clothes, in the
+    split of their authors, which `seed` does not change. They are downloaded when first asked for;
+    `download.fetch` says where to and which errors there are, among them that of being offline.
+    A path that ends in .npz: images and labels of your own, as `npz.read` wants them.
+
+    Pixels are standardized by the mean and deviation of the training images alone. Raises
+    ValueError for another name, a file that is not as it must be, training images that are all of
+    one gray, and a device that this machine lacks.
     """
-    if name != "digits":
-        raise ValueError(f"name must be 'digits', got {name!r}")
-    device = pick_device(device)
+    if not isinstance(name, str | os.PathLike):
+        raise TypeError(f"name must be a str or a path, got {name!r}")
+    device, name = pick_device(device), str(name)
+    if name == "digits":
+        arrays = _digits(seed)
+    elif name in download.SOURCES:
+        paths = download.fetch(name)
+        arrays = [idx.read(path, dims) for path, dims in zip(paths, (3, 1, 3, 1), strict=True)]
+    elif name.lower().endswith(".npz") and Path(name).is_file():
+        arrays = npz.read(name)
+    else:
+        names = ", ".join(map(repr, ("digits", *download.SOURCES)))
+        raise ValueError(f"name must be {names} or the path of an .npz file, got {name!r}")
+    return _standardized(name, *arrays).to(device)
+
+
+def _digits(seed):
+    """Return x_train, y_train, x_test, y_test of scikit-learn's digits, as NumPy arrays."""
     images, labels = load_digits(return_X_y=True)
     split = train_test_split(images, labels, test_size=0.25, stratify=labels, random_state=seed)
     x_train, x_test, y_train, y_test = split
-    mean, deviation = x_train.mean(), x_train.std()
+    return x_train.reshape(-1, 8, 8), y_train, x_test.reshape(-1, 8, 8), y_test
+
+
+def _standardized(name, x_train, y_train, x_test, y_test):
+    """Return the NumPy arrays as `Data`; the training images get mean 0 and deviation 1."""
+    if x_train.min() == x_train.max():
+        raise ValueError(f"{name}: x_train must not be constant, all pixels are {x_train.min()}")
+    mean, deviation = x_train.mean(dtype=np.float64), x_train.std(dtype=np.float64)
 
     def as_images(x):
         x = ((x - mean) / deviation).astype(np.float32)
-        return torch.from_numpy(x.reshape(-1, 1, 8, 8))
+        return torch.from_numpy(x.reshape(len(x), 1, *x.shape[-2:]))
 
-    labels = torch.from_numpy(y_train), torch.from_numpy(y_test)
-    return Data(as_images(x_train), labels[0], as_images(x_test), labels[1]).to(device)
+    y_train, y_test = (torch.from_numpy(y.astype(np.int64)) for y in (y_train, y_test))
+    return Data(as_images(x_train), y_train, as_images(x_test), y_test)
 
 
 def batches(x, y, batch_size, generator):
