@@ -182,6 +182,57 @@ def corrected_mean(answer):
     _verdict(problem, "divide by one minus the product of all betas so far")
 
 
+def clipped(answer):
+    """Check chapter 15's clipped(gradients, max_norm): a list of arrays, by their common norm."""
+    _verdict(_clipped_problem(answer), "one factor for all, at most 1, and nothing was overwritten")
+
+
+def _clipped_problem(answer):
+    for scale, limit in ((1.0, 2.6), (1.0, 20.0), (0.0, 1.0)):
+        given = [scale * np.array([[3.0, 0.0]]), scale * np.array([4.0, 12.0])]  # the norm is 13
+        copies = [g.copy() for g in given]
+        got, problem = _call(answer, given, limit)
+        where = f"for gradients of norm {13 * scale:g} and max_norm = {limit:g}"
+        if problem or not isinstance(got, list) or [np.shape(g) for g in got] != [(1, 2), (2,)]:
+            return f"{where} {problem or 'it must return a list of arrays of the same shapes'}"
+        if any((g != copy).any() for g, copy in zip(given, copies, strict=True)):
+            return f"{where} it changes the arrays that it was given"
+        whole, right = np.concatenate([g.ravel() for g in got]), scale * np.array([3, 0, 4, 12.0])
+        right = right * min(1.0, limit / (13 * scale or limit))
+        if np.allclose(whole, right, rtol=1e-5, atol=0):  # 1e-5: room for torch's 1e-6
+            continue
+        ratio = 3 * whole[2] / whole[0] if scale and whole[0] else 4.0
+        if not np.isclose(ratio, 4):
+            found = f"the first and third entries are 3 : {ratio:.3g}, not 3 : 4"
+            return f"{where} {found}: the direction changed; is it one norm for all tensors?"
+        return f"{where} the norm becomes {np.linalg.norm(whole):.4g}"
+    return None
+
+
+def trapezoid(answer):
+    """Check chapter 14's trapezoid(t, steps, warm, cool): up, level at 1, and down to the end."""
+    for steps, warm, cool in ((20, 4, 5), (10, 1, 4), (12, 6, 6), (9, 3, 1)):
+        for t in range(steps):
+            got, problem = _call(answer, t, steps, warm, cool)
+            wanted = min((t + 1) / warm, 1, (steps - t) / cool)
+            if problem is None and not isinstance(got, Real):
+                problem = f"it must return one number, not {got!r}"
+            elif problem is None and not np.isclose(got, wanted, rtol=1e-9):
+                problem = f"the factor is {got:.4g}, not {wanted:.4g}"
+                if np.isclose(got, t / warm):
+                    problem += ": the rise starts at 0, and such a step moves nothing"
+                elif np.isclose(got, (steps - 1 - t) / cool):
+                    problem += ": the last step would be of length 0"
+                elif np.isclose(got, min((t + 1) / warm, 1)):
+                    problem += f": the last {cool} steps go down"
+                elif got > 1:
+                    problem += ": the level is 1"
+            if problem:
+                where = f"for t = {t} of steps = {steps}, warm = {warm} and cool = {cool}"
+                return _verdict(f"{where} {problem}", "")
+    _verdict(None, "up in warm steps, level, and down in the last cool steps, none of length 0")
+
+
 def rounded(answer):
     """Check chapter 16's rounded(x, u): x as a bfloat16, up or down as u says, with mean x."""
     x = np.float32([1, 1.01, -0.3, 200.7, 1e-30]).repeat(4096)
@@ -192,3 +243,31 @@ def rounded(answer):
         off, kinds = np.abs((got / x).reshape(5, -1).mean(axis=1) - 1).max(), len(np.unique(got))
         problem = f"the mean is {off:.2%} off; 5 numbers x gave {kinds}" if off > 1e-5 else None
     _verdict(problem, "bfloat16 numbers whose mean over u is x")
+
+
+def zero_step(answer):
+    """Check chapter 17's zero_step(w, gradients, t, states, **hyper): Adam with shared buffers."""
+    _verdict(_zero_problem(answer), "the steps of Adam on the mean gradient, each buffer kept once")
+
+
+def _zero_problem(answer):
+    for workers, n in ((1, 4), (2, 6), (4, 10)):
+        rng, where = np.random.default_rng(0), f"with {workers} workers and {n} weights"
+        w = mine = rng.standard_normal(n)
+        whole, states = (), [()] * workers
+        for t in range(1, 6):
+            g, hyper = rng.standard_normal((workers, n)), {"lr": 0.1, "eps": 0.5}
+            summed = rules.adam(w, g.sum(axis=0), t, *whole, **hyper)[0]
+            w, *whole = rules.adam(w, g.mean(axis=0), t, *whole, **hyper)
+            got, problem = _call(answer, mine, g, t, states, **hyper)
+            if problem or not (isinstance(got, tuple) and len(got) == 2):
+                return problem or "it must return the two values w and states"
+            mine, states = got
+            if np.shape(mine) != (n,) or not np.allclose(mine, w, rtol=1e-9):
+                added = np.shape(mine) == (n,) and np.allclose(mine, summed)
+                why = ": the gradients are added, not averaged" if added else ""
+                return f"{where} it leaves Adam on the mean gradient at step t = {t}{why}"
+            sizes = [np.size(state[0]) for state in states if len(state)]
+            if len(states) != workers or sum(sizes) != n or max(sizes) > -(-n // workers):
+                return f"{where} the workers keep buffers of {sizes} weights, not an equal share"
+    return None

@@ -1,6 +1,6 @@
 """Training from the shell, alone or under torchrun: `python -m adamlib.train --help`.
 
-For programs, `from adamlib.train import train`.
+For programs, `from adamlib.train import train`, which is `adamlib.loop.train`.
 """
 
 import argparse

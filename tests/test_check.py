@@ -89,6 +89,31 @@ def centered_without_memory(w, g, t, v=0, a=0, *, lr, alpha, eps):
     return centered(w, g, t, lr=lr, alpha=alpha, eps=eps)
 
 
+def clipped(gradients, max_norm):
+    norm = np.linalg.norm([np.linalg.norm(g) for g in gradients])
+    return [g * min(1.0, max_norm / norm) if norm else g for g in gradients]
+
+
+def clipped_in_place(gradients, max_norm):
+    for g, new in zip(gradients, clipped(gradients, max_norm), strict=True):
+        g[:] = new
+    return gradients
+
+
+def unguarded(gradients, max_norm):
+    scale = min(1.0, max_norm / sum(float((g**2).sum()) for g in gradients) ** 0.5)
+    return [scale * g for g in gradients]
+
+
+def to_the_norm(gradients, max_norm):
+    norm = np.linalg.norm([np.linalg.norm(g) for g in gradients])
+    return [g * max_norm / (norm or 1) for g in gradients]
+
+
+def trapezoid(t, steps, warm, cool):
+    return min((t + 1) / warm, 1, (steps - t) / cool)
+
+
 def rounded(x, u):
     bits = x.view(np.uint32) + (u * 65536).astype(np.uint32)
     return (bits & np.uint32(0xFFFF0000)).view(np.float32)
@@ -96,6 +121,27 @@ def rounded(x, u):
 
 def shifted(x, u):
     return rounded(x + abs(x) / 256, u)
+
+
+def zero_step(w, gradients, t, states, **hyper):
+    parts = np.array_split(w, len(gradients))
+    shares = np.array_split(gradients.mean(axis=0), len(gradients))
+    new = [
+        rules.adam(*arrays, t, *state, **hyper)
+        for *arrays, state in zip(parts, shares, states, strict=True)
+    ]
+    return np.concatenate([part for part, *_ in new]), [tuple(state) for _, *state in new]
+
+
+def zero_with_own_gradients(w, gradients, t, states, **hyper):
+    own = np.array_split(np.arange(len(w)), len(gradients))
+    mixed = np.concatenate([gradients[r, part] for r, part in enumerate(own)])
+    return zero_step(w, np.tile(mixed, (len(gradients), 1)), t, states, **hyper)
+
+
+def zero_that_keeps_all(w, gradients, t, states, **hyper):
+    w, *state = rules.adam(w, gradients.mean(axis=0), t, *states[0], **hyper)
+    return w, [tuple(state)] * len(gradients)
 
 
 @pytest.mark.parametrize(
@@ -147,12 +193,38 @@ def shifted(x, u):
         (check.corrected_mean, lambda x, b: (1 - b[-1]) * x.sum(), "must add up to 1"),
         (check.corrected_mean, by_the_last, "for 4 betas, 0, 0.5, 0.9, 0.99: the mean of ones"),
         (check.corrected_mean, lambda x, b: None, "one number, not None"),
+        (check.clipped, clipped, "✓"),
+        (check.clipped, lambda gs, c: [clipped([g], c)[0] for g in gs], "one norm for all tensors"),
+        (check.clipped, lambda gs, c: [np.clip(g, -c, c) for g in gs], "are 3 : 3, not 3 : 4"),
+        (check.clipped, to_the_norm, "norm 13 and max_norm = 20 the norm becomes 20"),
+        (check.clipped, clipped_in_place, "changes the arrays that it was given"),
+        (
+            check.clipped,
+            unguarded,
+            "norm 0 and max_norm = 1 unguarded raised",
+        ),
+        (check.clipped, lambda gs, c: np.concatenate(gs, axis=None), "a list of arrays"),
+        (check.clipped, lambda gs: gs, "raised TypeError"),
+        (check.trapezoid, trapezoid, "✓"),
+        (check.trapezoid, lambda t, n, w, c: min(t / w, trapezoid(t, n, 1, c)), "starts at 0"),
+        (check.trapezoid, lambda t, n, w, c: trapezoid(t, n - 1, w, c), "last step would be of le"),
+        (check.trapezoid, lambda t, n, w, c: trapezoid(t, 10**9, w, c), "the last 5 steps go down"),
+        (check.trapezoid, lambda t, n, w, c: (t + 1) / w, "t = 4 of steps = 20, warm = 4 and c"),
+        (check.trapezoid, lambda t, n, w, c: (t + 1) / w, "1.25, not 1: the level is 1"),
+        (check.trapezoid, lambda t, n, w, c: None, "one number, not None"),
+        (check.trapezoid, lambda t, n: 1.0, "raised TypeError"),
         (check.rounded, rounded, "✓"),
         (check.rounded, lambda x, u: rounded(x, np.full_like(u, 0.5)), "5 numbers x gave 5"),
         (check.rounded, lambda x, u: rounded(x, 0 * u), "5 numbers x gave 5"),
         (check.rounded, shifted, "off; 5 numbers x gave"),
         (check.rounded, lambda x, u: x, "lower 16 bits are 0"),
         (check.rounded, lambda x, u: 0.0, "one bfloat16 for each x"),
+        (check.zero_step, zero_step, "✓"),
+        (check.zero_step, lambda w, g, *a, **k: zero_step(w, g * len(g), *a, **k), "not averaged"),
+        (check.zero_step, zero_with_own_gradients, "2 workers and 6 weights it leaves Adam on"),
+        (check.zero_step, zero_that_keeps_all, "keep buffers of [6, 6] weights, not an equal"),
+        (check.zero_step, lambda w, g, t, s, **k: w, "the two values w and states"),
+        (check.zero_step, lambda w, g: w, "raised TypeError"),
     ],
 )
 def test_a_checker_says_what_is_wrong(checker, answer, words, capsys):

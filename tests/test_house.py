@@ -11,9 +11,14 @@ from adamlib import plots, rules, show, surfaces
 
 PACKAGE = Path(rules.__file__).parent
 LAYERS = [
-    {"__init__", "rules", "recipes", "surfaces", "data", "model", "show", "source"},
+    {"__init__", "rules", "recipes", "scaling", "schedules", "surfaces", "model", "show", "source"},
+    {"idx", "npz", "download"},
+    {"data"},
     {"convert", "javascript", "files", "writers", "intrinsics", "arguments", "report", "cases"},
-    {"staging", "descent", "plots"},
+    {"staging", "descent", "plots", "sharding", "checkpoints", "stack", "meeting"},
+    {"dist"},
+    {"run", "interrupts"},
+    {"loop"},
     {"compiler", "playground"},
     {"kernels"},
     {"plain", "gpu"},
@@ -50,7 +55,7 @@ def test_every_module_has_a_layer():
 
 NUMPY = ["rules", "surfaces", "descent", "plots", "show"]
 NUMPY += ["staging", "writers", "compiler", "kernels", "source", "javascript", "playground"]
-NUMPY += ["recipes", "convert"]
+NUMPY += ["recipes", "scaling", "convert", "schedules", "idx", "npz", "download"]
 
 
 @pytest.mark.parametrize("module", NUMPY)

@@ -9,14 +9,20 @@ import json
 import math
 from pathlib import Path
 
+import batch_scaling
+import depth
 import epoch
+import full_batch
 import precision
+import scheduled
 import torch
+import workers
 from tqdm import tqdm
 
 from adamlib import data, optim, report, rules
 from adamlib.files import as_json, write
 from adamlib.model import ConvNet
+from adamlib.run import KEYS
 from adamlib.train import train
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -37,7 +43,10 @@ def history(name, lr, seed, digits):
     torch.manual_seed(seed)
     model = ConvNet().to(digits.x_train.device)
     optimizer = getattr(optim, name)(model.parameters(), lr=lr)
-    run = train(model, digits, optimizer, seed=seed, progress=False)
+    try:
+        run = train(model, digits, optimizer, seed=seed, progress=False)
+    except FloatingPointError:  # it diverged
+        run = {key: [math.nan] * 20 for key in KEYS}
     rounded = {
         key: [float(f"{x:.5g}") for x in values]
         for key, values in run.items()
@@ -71,7 +80,10 @@ def bias_correction(digits):
         torch.manual_seed(0)
         model = ConvNet().to(digits.x_train.device)
         optimizer = variants[name](model.parameters(), lr=lr, betas=(0.9, beta2))
-        loss = train(model, digits, optimizer, epochs=5, progress=False)["train_loss"][-1]
+        try:
+            loss = train(model, digits, optimizer, epochs=5, progress=False)["train_loss"][-1]
+        except FloatingPointError:  # it diverged
+            loss = math.nan
         runs.append({"variant": name, "beta2": beta2, "lr": lr, "train_loss": loss})
     return {"epochs": 5, "seed": 0, "runs": runs}
 
@@ -112,6 +124,11 @@ EXPERIMENTS = {
     "convnet": tuned,
     "precision": precisions,
     "epoch": epoch.measured,
+    "batch_scaling": batch_scaling.measured,
+    "schedules": scheduled.measured,
+    "workers": workers.measured,
+    "depth": depth.measured,
+    "full_batch": full_batch.measured,
 }
 
 
@@ -128,7 +145,7 @@ def main():
     if unknown := set(names) - set(EXPERIMENTS):
         parser.error(f"names must be of {list(EXPERIMENTS)}, got {sorted(unknown)}")
     for name in names:
-        digits = data.load(device="cpu" if name == "epoch" else "auto")
+        digits = data.load(device="cpu" if name in ("epoch", "workers") else "auto")
         store(name, EXPERIMENTS[name](digits), digits.x_train.device)
 
 
