@@ -82,14 +82,20 @@ def part(batch):
     return batch.tensor_split(world())[rank()]
 
 
-def replicated(model):
+def replicated(model, images):
     """Return `model` so that its gradients are the mean over all processes.
 
-    Every process starts from the weights of the first one.
+    Every process starts from the weights of the first one. `images` is a batch to try the model on:
+    DDP fixes the order in which it adds only after its first pass, and a run that is gone on with
+    must not add its first gradients in another order, that is to other bits, than the rest.
     """
     if world() == 1 or any(map(is_sharded, model.parameters())):  # FSDP sees to it
         return model
-    return DistributedDataParallel(model, gradient_as_bucket_view=True)
+    net = DistributedDataParallel(model, gradient_as_bucket_view=True)
+    net.eval()  # no random numbers, no change to the means of a batch normalization
+    net(images).sum().backward()
+    net.zero_grad()
+    return net
 
 
 def any_of(flag):

@@ -47,7 +47,8 @@ def train(
     run = Run(model, optimizer, scheduler, seed, settings)
     if checkpoint is not None:
         run.start(checkpoint, keep, resume)
-    net, began = dist.replicated(model), time.perf_counter() - sum(run.history["seconds"][-1:])
+    net = dist.replicated(model, data.x_train[:2])
+    began = time.perf_counter() - sum(run.history["seconds"][-1:])
     hidden = not progress or dist.rank() > 0
     bar = tqdm(desc=type(optimizer).__name__, total=epochs, unit="epoch", disable=hidden)
     with bar, signals_noted(checkpoint is not None) as noted:

@@ -181,6 +181,14 @@ def test_a_killed_worker_is_restarted_and_ends_with_the_same_bits(tmp_path, whol
     assert resumed["step"] == 7 and kills.differing(whole, resumed) == 0
 
 
+def test_three_processes_add_in_the_same_order_after_a_restart(tmp_path):
+    """Of two numbers the order does not matter; DDP's first pass adds in one of its own."""
+    options = {"options": RUN, "processes": 3}
+    unbroken = kills.trained(tmp_path / "whole", **options)
+    resumed = kills.trained(tmp_path / "killed", kill="2 step 3", **options)
+    assert kills.differing(unbroken, resumed) == 0
+
+
 RUN = [*EPOCH, "--save-every", "2", "--resume"]
 
 
@@ -215,8 +223,8 @@ def test_two_machines_restart_together(tmp_path, whole):
 
 
 def test_ctrl_c_under_torchrun_saves_once_and_leaves(tmp_path):
-    command = [sys.executable, *kills.LAUNCH, "-m", "adamlib.train", *EPOCH[2:], "--epochs", "500"]
-    command += ["--save-every", "1", "--checkpoint", str(tmp_path)]
+    command = [sys.executable, *kills.LAUNCH, "2", "-m", "adamlib.train", *EPOCH[2:]]
+    command += ["--epochs", "500", "--save-every", "1", "--checkpoint", str(tmp_path)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=environment, start_new_session=True, **quiet) as running:
@@ -229,7 +237,7 @@ def test_ctrl_c_under_torchrun_saves_once_and_leaves(tmp_path):
 
 
 def test_the_record_says_how_it_was_made(tmp_path):
-    command = [sys.executable, *kills.LAUNCH, "-m", "adamlib.train", *EPOCH, "--shard"]
+    command = [sys.executable, *kills.LAUNCH, "2", "-m", "adamlib.train", *EPOCH, "--shard"]
     command += ["--schedule", "cosine", "--warm-up", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)

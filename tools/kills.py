@@ -21,20 +21,21 @@ from tqdm import tqdm
 from adamlib import checkpoints, files
 
 ROOT = Path(__file__).resolve().parent.parent
-LAUNCH = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+LAUNCH = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
 OPTIONS = ["--epochs", "2", "--batch-size", "256", "--save-every", "2", "--device", "cpu"]
 OPTIONS += ["--resume"]
 STEPS = {"step": (3, 6, 11), "save": (4, 6, 10)}  # of the 12; all of "save" are saved
 
 
-def trained(folder, *, kill=None, options=OPTIONS):
-    """Return the last checkpoint of a run by two processes, of which one may be killed.
+def trained(folder, *, kill=None, options=OPTIONS, processes=2):
+    """Return the last checkpoint of a run by several processes, of which one may be killed.
 
     kill: None, or "rank place step" for tools/killed.py. Raises RuntimeError with what the run
     wrote if it fails.
     """
     program = ["-m", "adamlib.train"] if kill is None else [str(ROOT / "tools/killed.py")]
-    command = [sys.executable, *LAUNCH, "--max-restarts", "0" if kill is None else "1", *program]
+    restarts = "0" if kill is None else "1"
+    command = [sys.executable, *LAUNCH, str(processes), "--max-restarts", restarts, *program]
     environment = {**os.environ, "KILL": kill or "", "OMP_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = str(ROOT)
     command += [*options, "--checkpoint", str(folder)]
@@ -70,7 +71,7 @@ def main():
             outcomes.append({"rank": rank, "place": place, "step": step, "bytes_differing": differ})
             print(f"rank {rank} killed at {place} {step}: {differ} bytes differ")
     versions = {"torch": torch.__version__, "python": platform.python_version()}
-    command = " ".join(["KILL='rank place step' torchrun", *LAUNCH[2:], "--max-restarts 1"])
+    command = " ".join(["KILL='rank place step' torchrun", *LAUNCH[2:], "2 --max-restarts 1"])
     command += " ".join([" tools/killed.py", *OPTIONS, "--checkpoint FOLDER"])
     record = {"command": command, "device": "cpu", "versions": versions, "kills": outcomes}
     files.write(ROOT / "results/kills.json", json.dumps(record, indent=1) + "\n")

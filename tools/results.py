@@ -1,7 +1,7 @@
 """Regenerate results/: the ConvNet under every rule, at seven learning rates and with ten seeds.
 
-`make results` runs it all, in about an hour on one CPU core; `python tools/results.py epoch` runs
-one experiment. Chapters draw these files.
+`make results` runs it all, in about an hour and a half on one CPU core; `python tools/results.py
+epoch` runs one experiment. Chapters draw these files.
 """
 
 import argparse
