@@ -24,7 +24,8 @@ def step(t, *, every, factor=0.1):
 def cosine(t, *, steps, final=0.0):
     """Return the glide from 1 to `final` along half a cosine (Loshchilov & Hutter, 2017).
 
-    CosineAnnealingLR. `final` would be reached in the step after the last; there it stays.
+    `final` would be reached in the step after the last; there it stays. Up to then it is
+    CosineAnnealingLR, which after its T_max goes up again, with the period of twice T_max.
     """
     _check_length("steps", steps)
     _check_share("final", final)
@@ -54,7 +55,7 @@ def one_cycle(t, *, steps, rise=0.3, initial=0.04, final=4e-6):
     """Return a glide up from `initial` to 1 in the share `rise` of the steps, then down to `final`.
 
     The rate (and not the momentum) of OneCycleLR, whose `max_lr` is the base rate. The 1cycle
-    policy is Smith & Topin's (2018); cosines and two phases are fastai's.
+    policy is Smith & Topin's (2018); the two phases follow fastai.
     """
     _check_length("steps", steps)
     for name, value in (("rise", rise), ("initial", initial), ("final", final)):
