@@ -5,7 +5,9 @@ import hashlib
 import json
 import re
 import shutil
+import tempfile
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import torch
@@ -57,20 +59,22 @@ class Checkpoints:
         """Return the newest file that is whole, None if there is no file.
 
         A damaged one is renamed to *.damaged, with a warning that names it. Raises ValueError if
-        all are damaged.
+        there are damaged ones alone: a run must not begin anew by itself.
         """
-        paths = self.paths()
-        for path in paths:
+        for path in self.paths():
             if NAME.fullmatch(path.name)[2] == digest(path.read_bytes()):
                 return path
-            path.rename(path.with_suffix(".damaged"))
+            path.replace(path.with_suffix(".damaged"))
             warnings.warn(f"checkpoint {path} is damaged: trying the one before", stacklevel=2)
-        if paths:
-            raise ValueError(f"checkpoint must be a folder with a whole file, got {self.folder}")
+        if any(self.folder.glob("step-*.damaged")):
+            wish = "a folder with a whole file; remove the damaged ones to begin anew"
+            raise ValueError(f"checkpoint must be {wish}, got {self.folder}")
         return None
 
     def check_room(self, size):
-        """Raise OSError unless `size` bytes are free."""
+        """Raise OSError unless `size` bytes are free and the folder can be written."""
+        with tempfile.TemporaryFile(dir=self.folder):
+            pass
         free = shutil.disk_usage(self.folder).free
         if free < size:
             have = f"{free / 1e6:,.0f} MB are free there, {self.keep + 1} checkpoints need"
@@ -99,11 +103,12 @@ def read(path):
 
 def packed(value, path, tensors):
     """Return `value` as JSON holds it; its tensors go into `tensors`, by the path to them."""
-    if isinstance(value, torch.Tensor):
+    if isinstance(value, torch.Tensor) and path not in tensors:
         tensors[path] = value.detach().cpu().contiguous().clone()  # tied weights share memory
         return {"tensor": path}
     if isinstance(value, dict):  # JSON would turn a key 0 into "0"
-        return {"dict": [[key, packed(x, f"{path}.{key}", tensors)] for key, x in value.items()]}
+        kind = "counter" if isinstance(value, Counter) else "dict"  # of MultiStepLR
+        return {kind: [[key, packed(x, f"{path}.{key}", tensors)] for key, x in value.items()]}
     if isinstance(value, list | tuple):
         items = [packed(x, f"{path}.{i}", tensors) for i, x in enumerate(value)]
         return {"tuple": items} if isinstance(value, tuple) else items
@@ -123,4 +128,5 @@ def unpacked(value, tensors):
         return tensors[content]
     if kind == "tuple":
         return tuple(unpacked(content, tensors))
-    return {key: unpacked(x, tensors) for key, x in content}
+    pairs = {key: unpacked(x, tensors) for key, x in content}
+    return Counter(pairs) if kind == "counter" else pairs

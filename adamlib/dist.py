@@ -98,6 +98,13 @@ def replicated(model, images):
     return net
 
 
+def share_buffers(model):
+    """Give every process the first one's buffers: each has its own batch normalization's means."""
+    if world() > 1:
+        for buffer in model.buffers():
+            distributed.broadcast(buffer, 0)
+
+
 def any_of(flag):
     """Return whether `flag` is true in any process."""
     if world() == 1:

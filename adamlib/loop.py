@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from adamlib import data as datasets
 from adamlib import dist, sharding
+from adamlib.identity import fingerprint
 from adamlib.interrupts import signals_noted
 from adamlib.run import Run
 
@@ -38,16 +39,21 @@ def train(
     """
     counts = {"epochs": epochs, "batch_size": batch_size, "keep": keep}
     check(scheduler, **counts, **({} if save_every is None else {"save_every": save_every}))
+    if checkpoint is None and (resume or save_every):
+        raise ValueError(f"checkpoint must be a folder with {resume=} and {save_every=}, got None")
+    moved = {id(w) for group in optimizer.param_groups for w in group["params"]}
+    if not moved & set(map(id, model.parameters())):
+        raise ValueError("optimizer must be made from the model's parameters, got none of them")
     device = datasets.pick_device(device)
     computing = context(precision, device)
     # 31 MiB, freed at once: glibc now keeps what a batch frees, and the next one finds no new pages
     torch.empty(31 * 2**20, dtype=torch.uint8, device="cpu")
     model, data = model.to(device), data.to(device)
-    settings = {"batch_size": str(batch_size), "the shape of x_train": str(tuple(data[0].shape))}
-    run = Run(model, optimizer, scheduler, seed, settings)
-    if checkpoint is not None:
-        run.start(checkpoint, keep, resume)
     net = dist.replicated(model, data.x_train[:2])
+    run = Run(model, optimizer, scheduler, seed)
+    if checkpoint is not None:
+        told = {"batch_size": batch_size, "precision": precision, "the data": fingerprint(*data)}
+        run.start(checkpoint, keep, resume, told)
     began = time.perf_counter() - sum(run.history["seconds"][-1:])
     hidden = not progress or dist.rank() > 0
     bar = tqdm(desc=type(optimizer).__name__, total=epochs, unit="epoch", disable=hidden)
@@ -60,9 +66,10 @@ def train(
                 if scheduler is not None:
                     scheduler.step()
                 run.after_step(save_every, noted)
+            dist.share_buffers(model)
             with computing:
                 measured = *evaluate(model, *data[:2]), *evaluate(model, *data[2:])
-            run.after_epoch((*measured, time.perf_counter() - began))
+            run.after_epoch((*measured, time.perf_counter() - began), noted)
             bar.set_postfix_str(f"held-out accuracy {measured[3]:.1%}", refresh=False)
             bar.update()
     return {**run.history, "device": str(device)}

@@ -28,7 +28,12 @@ def _arrays(path):
     """Return the four arrays as they are stored."""
     if not zipfile.is_zipfile(path):
         raise ValueError(f"{path}: expected a zip archive, as numpy.savez writes, found none")
-    with np.load(path, allow_pickle=False) as archive:
+    try:
+        archive = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        reason = str(error).partition(".")[0]  # NumPy goes on to advise to unpickle it
+        raise ValueError(f"{path}: expected a zip archive of arrays, found: {reason}") from None
+    with archive:
         missing = sorted(set(NAMES) - set(archive.files))
         if missing:
             raise ValueError(f"{path}: expected the arrays {NAMES}, found {archive.files}")

@@ -1,10 +1,12 @@
 """A training run as a thing that can be stored and gone on with, to the last bit."""
 
+import math
 from itertools import islice
 
 import torch
 
 from adamlib import checkpoints, data, dist, sharding
+from adamlib.identity import described, tensors_of
 
 KEYS = ("train_loss", "train_accuracy", "held_out_loss", "held_out_accuracy", "seconds")
 
@@ -12,34 +14,38 @@ KEYS = ("train_loss", "train_accuracy", "held_out_loss", "held_out_accuracy", "s
 class Run:
     """What changes while a model is trained: weights, optimizer, schedule, random numbers, place.
 
-    `step` counts all steps, `batch` those of the epoch. `settings` is what must be the same for
-    a stored run to be this one: {name: text}.
+    `step` counts all steps, `batch` those of the epoch. `settings`, set by `start`, is what must
+    be the same for a stored run to be this one: {name: text}.
     """
 
-    def __init__(self, model, optimizer, scheduler, seed, settings):
+    def __init__(self, model, optimizer, scheduler, seed):
         self.parts = {"model": model, "optimizer": optimizer}
         if scheduler is not None:
             self.parts["scheduler"] = scheduler
-        self.settings = {**described(**self.parts), **settings, "seed": str(seed)}
+        self.settings = {"the seed": str(seed)}
         self.order = torch.Generator().manual_seed(seed)  # of the batches
         self.shuffle = self.order.get_state()  # as it was when the epoch began
         self.step = self.epoch = self.batch = 0
         self.history = {key: [] for key in KEYS}
         self.folder = self.files = None
 
-    def start(self, folder, keep, resume):
+    def start(self, folder, keep, resume, told):
         """Go on from the newest checkpoint in `folder` or, without one, write the first.
+
+        `told` is what else, beside model, optimizer and schedule, makes the run: {name: value}.
 
         Raises, before anything is loaded, OSError for a folder that cannot be written or is too
         small, ValueError for a folder in use without `resume` and for another run's checkpoint.
         """
         self.folder = folder
-        if dist.rank() == 0:
+        self.settings |= {name: str(value) for name, value in told.items()}
+        self.settings |= described(**self.parts)
+        if dist.rank() == 0:  # weights and, in most optimizers, two buffers of their size
             self.files = checkpoints.Checkpoints(folder, keep)
+            size = sum(x.nbytes for x in tensors_of(self.parts["model"]).values())
+            self.files.check_room(3 * (keep + 1) * size)
         newest = dist.from_first(self.files and self.files.newest())
         if newest is None:
-            if self.files:  # weights and, in most optimizers, two buffers of their size
-                self.files.check_room(3 * (keep + 1) * size_of(self.parts["model"]))
             self.save()
         elif not resume:
             raise ValueError(f"checkpoint must be a new folder, or resume=True, got {newest}")
@@ -56,8 +62,15 @@ class Run:
                 raise ValueError(f"{path} is of another run: {name} is {there}, here {here}")
 
     def save(self):
-        """Write a checkpoint; all processes call it, the first one writes."""
+        """Write a checkpoint; all processes call it, the first one writes.
+
+        Raises FloatingPointError for weights that are not finite, which would spoil it.
+        """
         state = self.state_dict()
+        tensors = {name: x for name, x in state["model"].items() if torch.is_tensor(x)}
+        broken = [name for name, x in tensors.items() if not x.isfinite().all()]
+        if broken:
+            raise FloatingPointError(f"after step {self.step}: {', '.join(broken)} not finite")
         if self.files:
             self.files.save(self.step, state)
 
@@ -93,39 +106,29 @@ class Run:
     def after_step(self, every, signals):
         """Count a step; save each `every` steps, and leave once a process got one of `signals`."""
         self.step, self.batch = self.step + 1, self.batch + 1
-        if self.folder is None:
-            return
+        if self.folder is not None:
+            self.save_or_leave(every and self.step % every == 0, signals)
+
+    def save_or_leave(self, due, signals):
+        """Save if that is due; save and raise KeyboardInterrupt once a process got a signal."""
         leave = dist.any_of(bool(signals))
-        if leave or (every and self.step % every == 0):
+        if due or leave:
             self.save()
         if leave:
             raise KeyboardInterrupt(f"stopped after step {self.step}, saved in {self.folder}")
 
-    def after_epoch(self, measured):
-        """Note what was measured, one number for each of `KEYS`, and save."""
+    def after_epoch(self, measured, signals):
+        """Note what was measured, one number for each of `KEYS`, and save.
+
+        Raises FloatingPointError for a training loss that is not finite.
+        """
+        if not math.isfinite(measured[0]):
+            raise FloatingPointError(f"after step {self.step}: the training loss is {measured[0]}")
         for key, value in zip(KEYS, measured, strict=True):
             self.history[key].append(value)
         self.epoch, self.batch, self.shuffle = self.epoch + 1, 0, self.order.get_state()
         if self.folder is not None:
-            self.save()
-
-
-def described(model, optimizer, scheduler=None):
-    """Return {name: text} of what tells one model, optimizer and kind of schedule from others."""
-    text = {
-        f"the weight {name}": f"{tuple(w.shape)} {str(w.dtype).removeprefix('torch.')}"
-        for name, w in model.state_dict().items()
-    }
-    text["the optimizer"] = type(optimizer).__name__
-    for name, value in optimizer.defaults.items():
-        if isinstance(value, float | int | tuple) and not isinstance(value, bool):
-            text[f"the optimizer's {name}"] = str(value)
-    return {**text, "the scheduler": type(scheduler).__name__}
-
-
-def size_of(model):
-    """Return the bytes of the weights of a model."""
-    return sum(w.numel() * w.element_size() for w in model.state_dict().values())
+            self.save_or_leave(True, signals)
 
 
 def random_state():

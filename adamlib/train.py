@@ -74,7 +74,7 @@ def train_as_asked(options, device):
     """Return (optimizer, history) of a ConvNet trained with the options of the command line."""
     data = datasets.load(options.data, device=device)
     torch.manual_seed(options.seed)
-    size, classes = data.x_train.shape[-1], int(data.y_train.max()) + 1
+    size, classes = data.x_train.shape[-1], 1 + int(max(data.y_train.max(), data.y_test.max()))
     model, precision = ConvNet(size, max(10, classes)).to(device), options.precision
     if precision == "float64":
         data = data._replace(x_train=data.x_train.double(), x_test=data.x_test.double())

@@ -181,6 +181,49 @@ def test_a_killed_worker_is_restarted_and_ends_with_the_same_bits(tmp_path, whol
     assert resumed["step"] == 7 and kills.differing(whole, resumed) == 0
 
 
+LAYERS = """
+import sys
+import torch
+from torch import nn
+from adamlib import data, dist, optim
+from adamlib.train import train
+
+folder, dies = sys.argv[1], int(sys.argv[2])
+with dist.group("cpu") as device:
+    torch.manual_seed(dist.rank())  # DDP starts from the first one's weights
+    layers = nn.Flatten(), nn.Linear(64, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.5)
+    model = nn.Sequential(*layers, nn.Linear(16, 10))
+    optimizer, steps = optim.Adam(model.parameters()), []
+
+    def die(*_):
+        steps.append(1)
+        assert len(steps) != dies
+
+    optimizer.register_step_post_hook(die)
+    digits = data.load(device="cpu")
+    options = {"checkpoint": folder, "resume": True, "save_every": 2, "progress": False}
+    train(model, digits, optimizer, 2, 200, device=device, **options)
+"""
+
+
+def test_two_processes_share_what_batch_normalization_and_dropout_need(tmp_path):
+    (tmp_path / "own.py").write_text(LAYERS)
+    stored = []
+    for name, lives in (("whole", [0]), ("dies", [5, 0])):
+        for dies in lives:
+            command = [sys.executable, *kills.LAUNCH, "2", str(tmp_path / "own.py")]
+            run = [*command, str(tmp_path / name), str(dies)]
+            environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+            done = subprocess.run(run, env=environment, capture_output=True, timeout=120)
+            assert (done.returncode == 0) == (dies == 0), done.stderr
+        stored.append(checkpoints.read(checkpoints.Checkpoints(tmp_path / name).newest()))
+    assert kills.differing(*stored) == 0
+    for one, other in zip(*(run["random"] for run in stored), strict=True):
+        assert torch.equal(one["cpu"], other["cpu"])
+    for key in ("train_loss", "held_out_loss"):
+        assert stored[0]["history"][key] == stored[1]["history"][key]
+
+
 def test_three_processes_add_in_the_same_order_after_a_restart(tmp_path):
     """Of two numbers the order does not matter; DDP's first pass adds in one of its own."""
     options = {"options": RUN, "processes": 3}

@@ -16,7 +16,7 @@ LAYERS = [
     {"data"},
     {"convert", "javascript", "files", "writers", "intrinsics", "arguments", "report", "cases"},
     {"staging", "descent", "plots", "sharding", "checkpoints", "stack", "meeting"},
-    {"dist"},
+    {"dist", "identity"},
     {"run", "interrupts"},
     {"loop"},
     {"compiler", "playground"},

@@ -3,7 +3,6 @@
 import math
 import os
 import pickle
-import resource
 import signal
 import subprocess
 import sys
@@ -37,7 +36,10 @@ def network(drop=0.5):
     return nn.Sequential(*layers, nn.Linear(16, 10))
 
 
-def go(folder, *, kind=optim.Adam, schedule=None, dies_at=None, signals=(), model=None, **options):
+def go(
+    folder, *, kind=optim.Adam, schedule=None, dies_at=None, signals=(), model=None, data=SMALL,
+    **options,
+):  # fmt: skip
     """Train, perhaps up to a step in which the run dies or gets signals; return the weights."""
     model = model or network()
     optimizer = kind(model.parameters())
@@ -53,7 +55,7 @@ def go(folder, *, kind=optim.Adam, schedule=None, dies_at=None, signals=(), mode
     optimizer.register_step_post_hook(count)
     scheduler = schedule and schedule(optimizer)
     options = {**QUIET, **options}
-    history = train(model, SMALL, optimizer, checkpoint=folder, scheduler=scheduler, **options)
+    history = train(model, data, optimizer, checkpoint=folder, scheduler=scheduler, **options)
     return {**model.state_dict(), "loss": torch.tensor(history["train_loss"])}
 
 
@@ -88,8 +90,8 @@ SCHEDULES = {
     "LambdaLR": partial(lr_scheduler.LambdaLR, lr_lambda=lambda t: 1 / (t + 1)),
     "SequentialLR": lambda optimizer: lr_scheduler.SequentialLR(
         optimizer,
-        [lr_scheduler.LinearLR(optimizer), lr_scheduler.CosineAnnealingLR(optimizer, 5)],
-        [4],
+        [lr_scheduler.LinearLR(optimizer), lr_scheduler.MultiStepLR(optimizer, [2])],
+        [3],
     ),
 }
 
@@ -155,6 +157,8 @@ def test_when_all_are_damaged_nothing_starts(tmp_path):
     ):
         go(tmp_path, resume=True, model=model)
     assert same(model.state_dict(), network().state_dict())
+    with pytest.raises(ValueError, match="remove the damaged ones to begin anew"):
+        go(tmp_path, resume=True)  # as torchrun tries again
 
 
 class Bomb:
@@ -182,10 +186,14 @@ OTHERS = {
     "the optimizer is Adam, here RMSProp": {"kind": optim.RMSProp},
     "the optimizer's lr is 0.001, here 0.01": {"kind": partial(optim.Adam, lr=0.01)},
     "batch_size is 16, here 8": {"batch_size": 8},
-    "seed is 0, here 1": {"seed": 1},
+    "the seed is 0, here 1": {"seed": 1},
     "the scheduler is NoneType, here OneCycleLR": {"schedule": SCHEDULES["OneCycleLR"]},
     r"1.weight is \(16, 64\) float32, here \(16, 64\) float64": {"model": network().double()},
     r"5.weight is \(10, 16\) float32, here absent": {"model": network()[:-1]},
+    "precision is float32, here bf16": {"precision": "bf16"},
+    "betas is .*0.9, 0.999.*, here .*0.5, 0.999": {"kind": partial(optim.Adam, betas=(0.5, 0.999))},
+    "group 0 is 1.weight .*, here 1.weight$": {"kind": lambda weights: optim.Adam([next(weights)])},
+    "the data is": {"data": SMALL._replace(y_train=SMALL.y_train.flip(0))},
 }
 
 
@@ -227,6 +235,65 @@ def test_a_second_ctrl_c_does_not_wait(tmp_path):
     model[1].register_forward_hook(twice)
     with pytest.raises(KeyboardInterrupt):
         go(tmp_path, model=model)
+
+
+def test_ctrl_c_in_the_last_measurement_is_not_forgotten(tmp_path):
+    model = network()
+
+    def interrupt(layer, *_):
+        if not layer.training:
+            measured.append(1)
+            if len(measured) == 5:  # two for each epoch
+                os.kill(os.getpid(), signal.SIGINT)
+
+    measured = []
+    model.register_forward_hook(interrupt)
+    with pytest.raises(KeyboardInterrupt, match="after step 9"):
+        go(tmp_path, model=model)
+
+
+def test_weights_that_are_not_finite_are_not_stored(tmp_path):
+    kind = partial(torch.optim.SGD, lr=3e38, weight_decay=1e3)
+    with pytest.raises(FloatingPointError, match=r"after step 1: .*weight.* not finite"):
+        go(tmp_path, kind=kind, save_every=1, keep=1)
+    assert read(Checkpoints(tmp_path).newest())["step"] == 0
+    with pytest.raises(FloatingPointError, match="after step 1: the training loss is"):
+        go(None, kind=kind, epochs=1, batch_size=40)
+
+
+class Odd(nn.Linear):
+    """A layer that keeps a dict among its state, as PyTorch allows."""
+
+    def get_extra_state(self):
+        return {"version": 1}
+
+    def set_extra_state(self, state):
+        self.version = state["version"]
+
+
+def test_a_module_may_keep_other_things_than_tensors(tmp_path):
+    def model():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Flatten(), Odd(64, 10))
+
+    whole = go(tmp_path / "whole", model=model())
+    with pytest.raises(Killed):
+        go(tmp_path / "dies", model=model(), dies_at=5)
+    resumed = go(tmp_path / "dies", model=model(), resume=True)
+    assert torch.equal(whole["1.weight"], resumed["1.weight"])
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"resume": True}, "checkpoint must be a folder with resume=True"),
+        ({"save_every": 2}, "checkpoint must be a folder with .*save_every=2"),
+        ({"kind": lambda weights: optim.Adam(network().parameters())}, "optimizer must be made"),
+    ],
+)
+def test_what_would_be_in_vain_is_an_error(bad, message):
+    with pytest.raises(ValueError, match=message):
+        go(None, **bad)
 
 
 def test_without_a_checkpoint_ctrl_c_is_pythons():
@@ -291,6 +358,7 @@ def test_too_little_room_on_the_disk_is_an_error_before_any_step(tmp_path):
 
 
 def test_a_disk_that_fills_up_later_leaves_the_last_checkpoint(tmp_path):
+    resource = pytest.importorskip("resource")  # Windows has none
     go(tmp_path / "whole", keep=99)
     sizes = [path.stat().st_size for path in reversed(Checkpoints(tmp_path / "whole").paths())]
     assert sizes[0] < sizes[1]  # the first has no buffers yet

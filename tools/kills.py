@@ -50,7 +50,12 @@ def trained(folder, *, kill=None, options=OPTIONS, processes=2):
 def differing(one, other):
     """Return how many numbers of two runs' weights and buffers differ, be it in one bit."""
     pairs = list(zip(tensors(one), tensors(other), strict=True))
-    return sum((a.view(torch.uint8) != b.view(torch.uint8)).sum().item() for a, b in pairs)
+    return sum(bits(a).ne(bits(b)).sum().item() for a, b in pairs)
+
+
+def bits(tensor):
+    """Return the bytes of a tensor."""
+    return tensor.flatten().view(torch.uint8)
 
 
 def tensors(state):
