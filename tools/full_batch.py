@@ -19,7 +19,7 @@ PASSES, SEEDS = 30, (0, 1, 2)  # passes: images looked at / images in the traini
 
 
 def lbfgs(weights):
-    # max_eval: with its default, max_iter * 5 // 4, the line search would get no trial at all
+    # max_eval: with its default, max_iter * 5 // 4, the line search would get a single trial
     search = dict(max_eval=25, line_search_fn="strong_wolfe")
     return torch.optim.LBFGS(weights, max_iter=1, history_size=10, **search)
 
