@@ -62,7 +62,7 @@ notebooks: $(SET_UP) ## run and store the notebooks (CHAPTER=05: that one)
 	@$(RUN) tools/picture.py
 
 results: $(SET_UP) ## run the long experiments whose results the chapters draw
-	@$(RUN) tools/results.py
+	@$(RUN) -m experiments
 
 bench: $(SET_UP) ## time a step of Adam on this machine and draw chapter 16 from it
 	@$(RUN) -m adamlib.bench --output results

@@ -16,8 +16,8 @@ from docutils import nodes
 from sphinx.errors import ExtensionError
 
 from adamlib import plots
-from adamlib.javascript import javascript
 from adamlib.playground import DIVERGED, LARGEST_BETA, MAPS, MOST_STEPS, RATES, RULES
+from adamlib.web.javascript import javascript
 
 HERE = Path(__file__).parent
 

@@ -1,8 +1,8 @@
-"""A recipe of another library or of a paper, said in the arguments of torch.optim."""
+"""Another library's or paper's recipe in the arguments of torch.optim."""
 
 from numbers import Real
 
-from adamlib.recipes import NAMES, RECIPES
+from adamlib.sources.recipes import NAMES, RECIPES
 
 
 def to_torch(library, optimizer, /, **settings):

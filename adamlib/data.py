@@ -6,10 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
-from adamlib import download, idx, npz
+from adamlib.sources import digits, download, idx, npz
 
 
 class Data(NamedTuple):
@@ -45,7 +43,7 @@ def pick_device(name="auto"):
 def load(name="digits", *, device="auto", seed=0):
     """Return a `Data` set on `device`.
 
-    "digits": the 1,797 gray 8×8 images of handwritten digits that come with scikit-learn. A
+    "digits": the 1,797 gray 8×8 images of handwritten digits that scikit-learn has, too. A
     quarter is held out, class by class (stratified), by a split that `seed` fixes.
     "mnist", "fashion_mnist": 60,000 and 10,000 gray 28×28 images of digits and of clothes, in the
     split of their authors, which `seed` does not change. They are downloaded when first asked for;
@@ -60,7 +58,7 @@ def load(name="digits", *, device="auto", seed=0):
         raise TypeError(f"name must be a str or a path, got {name!r}")
     device, name = pick_device(device), str(name)
     if name == "digits":
-        arrays = _digits(seed)
+        arrays = digits.read(seed)
     elif name in download.SOURCES:
         paths = download.fetch(name)
         arrays = [idx.read(path, dims) for path, dims in zip(paths, (3, 1, 3, 1), strict=True)]
@@ -70,14 +68,6 @@ def load(name="digits", *, device="auto", seed=0):
         names = ", ".join(map(repr, ("digits", *download.SOURCES)))
         raise ValueError(f"name must be {names} or the path of an .npz file, got {name!r}")
     return _standardized(name, *arrays).to(device)
-
-
-def _digits(seed):
-    """Return x_train, y_train, x_test, y_test of scikit-learn's digits, as NumPy arrays."""
-    images, labels = load_digits(return_X_y=True)
-    split = train_test_split(images, labels, test_size=0.25, stratify=labels, random_state=seed)
-    x_train, x_test, y_train, y_test = split
-    return x_train.reshape(-1, 8, 8), y_train, x_test.reshape(-1, 8, 8), y_test
 
 
 def _standardized(name, x_train, y_train, x_test, y_test):

@@ -1,4 +1,4 @@
-"""The ConvNet that every chapter trains, and a stack of many small networks for grids."""
+"""The ConvNet of every chapter, deeper ones, a stack of small ones."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""The rules as PyTorch optimizers: one adapter, and one small class per rule.
+"""The rules as PyTorch optimizers: one small class per rule.
 
 Each class is a drop-in for its counterpart in torch.optim: the same names, order and defaults of
 the arguments (but for momentum, 0.9 here and 0 in SGD), the same keys in its state, and so
@@ -7,7 +7,7 @@ checkpoints that either one can go on from. What is the same for all rules lives
 """
 
 from adamlib import rules
-from adamlib.adapter import RuleOptimizer
+from adamlib.engine.adapter import RuleOptimizer
 
 
 class GradientDescent(RuleOptimizer):

@@ -1,7 +1,7 @@
-"""The playground: a map on which rules race from one start, each at its own learning rate.
+"""The playground: a map on which rules race from one start.
 
 A notebook shows it as a figure. A page of the book puts the live one in its place, which runs the
-same rules on the same surfaces, translated by `adamlib.javascript`.
+same rules on the same surfaces, translated by `adamlib.web.javascript`.
 """
 
 from inspect import signature

@@ -1,4 +1,4 @@
-"""Pictures in the style of the book. A function draws on the Axes it is given; `show` shows."""
+"""Pictures in the style of the book, drawn on the Axes that are given."""
 
 import matplotlib.pyplot as plt
 import numpy as np

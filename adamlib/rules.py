@@ -1,4 +1,4 @@
-"""The update rules. This file is the only place where an update is written.
+"""The update rules: the only place where an update is written.
 
 Every rule is a pure function `w, *state = rule(w, g, t, *state, **hyper)`:
 

@@ -1,4 +1,4 @@
-"""Schedules of the learning rate: pure functions of t that return a factor of the base rate.
+"""Schedules: functions of t that return a factor of the learning rate.
 
 t is the number of steps taken before this one, 0, 1, 2, ..., as torch's LambdaLR counts, so that
 `LambdaLR(optimizer, partial(cosine, steps=220))` runs one; the t of the rules is one more. Factors

@@ -1,7 +1,7 @@
-"""Surfaces of two variables on which a rule can be watched: height, gradient and minimum.
+"""Surfaces to watch a rule on: height, gradient and minimum.
 
 The formulas of a surface are written once, with operators on two numbers. So they run on arrays
-here, and on the numbers of another language where `adamlib.javascript` has translated them.
+here, and on the numbers of another language where `adamlib.web.javascript` has translated them.
 """
 
 from collections.abc import Callable

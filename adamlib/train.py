@@ -1,6 +1,6 @@
-"""Training from the shell, alone or under torchrun: `python -m adamlib.train --help`.
+"""`train` for programs, and the same from the shell or under torchrun.
 
-For programs, `from adamlib.train import train`, which is `adamlib.loop.train`.
+For programs, `from adamlib.train import train`, which is `adamlib.runs.loop.train`.
 """
 
 import argparse
@@ -13,9 +13,10 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR
 
 from adamlib import data as datasets
-from adamlib import dist, files, optim, schedules, sharding
-from adamlib.loop import PRECISIONS, context, evaluate, train
+from adamlib import files, optim, schedules
 from adamlib.model import ConvNet
+from adamlib.runs import dist, sharding
+from adamlib.runs.loop import PRECISIONS, context, evaluate, train
 from adamlib.stack import train_stack
 
 __all__ = ["context", "evaluate", "main", "train", "train_stack"]

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from rosetta import START, grad, rate
 
 from adamlib import optim, rules
 from adamlib.convert import to_torch
 from adamlib.descent import descend
-from adamlib.recipes import RECIPES
+from adamlib.sources.recipes import RECIPES
+from experiments.rosetta import START, grad, rate
 
 RECORD = json.loads(Path(__file__).parents[1].joinpath("results/rosetta.json").read_text())
 CUT = RECORD["cut"]  # the steps before the learning rate changes

@@ -34,7 +34,8 @@ from torch.optim.optimizer import (
 )
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from adamlib import kernels, optim
+from adamlib import optim
+from adamlib.engine import kernels
 
 DTYPES = {  # and the tolerance after 12 steps from weights of about 1
     torch.float64: CLOSE,

@@ -1,0 +1,143 @@
+"""Runs a rule over tensors that it remembers, in place, step after step."""
+
+from itertools import repeat
+from operator import attrgetter, is_
+
+import torch
+
+from adamlib.engine import kernels, plain
+from adamlib.engine.choice import best
+
+DTYPE, DEVICE = attrgetter("dtype"), attrgetter("device")
+TYPES = {torch.float64: "f64", torch.float32: "f32", torch.bfloat16: "bf16", torch.float16: "f16"}
+
+
+class Runner:
+    """Runs a rule over a list of weights again and again, and remembers how they lie in memory."""
+
+    def __init__(self, rule, engine, stochastic):
+        self.rule, self.engine, self.stochastic = rule, engine, stochastic
+        self.weights, self.wrapped, self.scalars = [], False, []
+        self.columns, self.addresses, self.layouts, self.parts = {}, {}, {}, []
+
+    def look(self, columns):
+        """Find out where the tensors are now: a stale address would corrupt memory.
+
+        `columns`: a list of the weights, of their gradients, and one for each buffer. Raises
+        RuntimeError for a sparse gradient, ValueError for an engine that cannot run a weight.
+        """
+        if not same(columns[0], self.weights):
+            self.weights = columns[0]
+            self.wrapped = any(w.is_complex() or hasattr(w, "to_local") for w in self.weights)
+            self.scalars = [k for k, w in enumerate(self.weights) if not w.ndim]
+        if self.wrapped:
+            columns = [[unwrap(x) for x in column] for column in columns]
+        for k in self.scalars:  # autograd may leave a sign to be turned at the next operation
+            columns[1][k] = columns[1][k].resolve_neg()
+        moved, changed = [], False
+        for k, column in enumerate(columns):
+            addresses = addresses_of(column)
+            if same(column, self.columns.get(k, ())) and addresses == self.addresses[k]:
+                continue
+            look = (DTYPE, torch.Tensor.stride, torch.Tensor.numel)
+            if k != 1:  # PyTorch sees to it that a gradient is on the device of its weight
+                look += (DEVICE,)
+            layouts = [list(map(what, column)) for what in look]
+            changed |= layouts != self.layouts.get(k)
+            moved.append(k)
+            self.columns[k], self.addresses[k], self.layouts[k] = column, addresses, layouts
+        if changed:
+            self.plan(columns)
+            moved = range(len(columns))
+        for launch, rows in self.parts:
+            if launch is not None:
+                for k in moved:
+                    addresses = self.addresses[k]
+                    if len(rows) < len(addresses):
+                        addresses = [addresses[row] for row in rows]
+                    launch.table[:, k] = addresses
+
+    def step(self, t, hyper, sign, decay):
+        """Take step t with the tensors last looked at."""
+        for launch, rows in self.parts:
+            if launch is None:
+                for k in rows:
+                    tensors = (column[k] for column in self.columns.values())
+                    plain.update(self.rule, t, hyper, sign, decay, self.stochastic, *tensors)
+            else:
+                launch(t, hyper, sign, decay, torch.get_num_threads())
+        torch.autograd.graph.increment_version(self.weights)  # a graph from before is stale now
+        self.columns[1] = ()  # a gradient kept would be memory lost
+
+    def plan(self, columns):
+        """Sort the tensors by what can run them."""
+        kinds = {}
+        for k, tensors in enumerate(zip(*columns, strict=True)):
+            kinds.setdefault(self.choose(*tensors), []).append(k)
+        self.parts = []
+        for (engine, types, device), rows in kinds.items():
+            lengths = [columns[0][k].numel() for k in rows]
+            if engine == "numba":
+                launch = kernels.Launch(self.rule, types, lengths)
+            elif engine == "compile":
+                from adamlib.engine import gpu  # needs Triton
+
+                launch = gpu.Launch(self.rule, types, lengths, device)
+            else:
+                launch = None
+            self.parts.append((launch, rows))
+
+    def choose(self, w, *others):
+        """Return (engine, names of the dtypes, device) for a weight, its gradient and buffers."""
+        shapes = [tuple(x.shape) for x in (w, *others)]
+        if len(set(shapes)) > 1:
+            raise RuntimeError(f"a weight, its gradient and buffers have the shapes {shapes}")
+        engine = best(self.engine, self.rule, w)
+        names = [TYPES.get(x.dtype) for x in (w, *others)]
+        if self.stochastic:
+            names[2:] = ["sr16"] * len(names[2:])
+        strides = torch.empty_like(w, device="meta").stride()  # those of w if it has no gaps
+        if None in names or any(x.stride() != strides for x in (w, *others)):
+            engine = "plain"
+        return engine, tuple(names), w.device
+
+
+def same(column, other):
+    """Return whether two lists hold the very same objects."""
+    return len(column) == len(other) and all(map(is_, column, other))
+
+
+def addresses_of(column):
+    """Return the addresses of tensors; RuntimeError for a sparse one, which has none."""
+    try:
+        return list(map(torch.Tensor.data_ptr, column))
+    except RuntimeError as error:
+        layouts = sorted({str(x.layout) for x in column} - {"torch.strided"})
+        if not layouts:
+            raise
+        raise RuntimeError(f"sparse gradients are not supported, got {layouts}") from error
+
+
+def unwrap(x):
+    """Return a real, local tensor in x's memory, or new if x is to be conjugated or negated."""
+    x = x.to_local() if hasattr(x, "to_local") else x
+    x = x.resolve_conj().resolve_neg()
+    return torch.view_as_real(x) if x.is_complex() else x
+
+
+def with_gradient(params):
+    """Return (weights, gradients): two lists, without those that have no gradient."""
+    grads = [w.grad for w in params]
+    if any(map(is_, grads, repeat(None))):
+        params = [w for w, g in zip(params, grads, strict=True) if g is not None]
+        grads = [g for g in grads if g is not None]
+    return params, grads
+
+
+def number_of(value):
+    """Return a hyperparameter, or two, as Python numbers."""
+    if type(value) is float:  # by far the most frequent
+        return value
+    if isinstance(value, tuple | list):
+        return tuple(map(number_of, value))
+    return value.item() if isinstance(value, torch.Tensor) else float(value)

@@ -1,0 +1,111 @@
+"""A rule's text taken apart: once per step, and for every element.
+
+An engine that runs a rule as one compiled loop must not compute `1 - beta1**t` for every weight.
+`stage` reads the syntax tree of a rule as the book shows it, moves every expression without an
+array into `constants`, and leaves the rest as one line per line of the rule. `writers` makes a loop
+for the CPU and a kernel for the GPU of them. Nothing here knows a rule.
+"""
+
+import ast
+import re
+from typing import NamedTuple
+
+from adamlib.engine import writers
+from adamlib.engine.source import definition
+
+
+class Staged(NamedTuple):
+    """A rule in two parts, as Python text."""
+
+    name: str
+    arrays: tuple[str, ...]  # w, g and the buffers, in the order of the rule's arguments
+    hyper: tuple[str, ...]  # the hyperparameters
+    constants: str  # a function of t and the hyperparameters: the numbers c0, c1, ... of one step
+    count: int  # how many there are
+    lines: tuple[str, ...]  # what happens to one element, from c0, c1, ... and the arrays' names
+
+
+def stage(rule):
+    """Return the `Staged` text of `rule`.
+
+    Raises ValueError where the text has anything but assignments of + - * /, squares, roots,
+    comparisons and `abs`, or reads a name from outside: such a rule runs as it is, on arrays.
+    """
+    function = definition(rule)
+    w, g, t, *buffers = (argument.arg for argument in function.args.args)
+    hyper = tuple(argument.arg for argument in function.args.kwonlyargs)
+    hoist, once, lines = _Hoist(arrays={w, g, *buffers}, scalars={t, *hyper}), [], []
+    if not isinstance(function.body[-1], ast.Return):
+        raise ValueError(f"{rule.__name__} must return {', '.join((w, *buffers))}")
+    for statement in function.body:
+        match statement:
+            case ast.Expr(value=ast.Constant()):  # the docstring
+                pass
+            case ast.Assign(targets=[target], value=value) if hoist.is_scalar(value):
+                names = {n.id for n in ast.walk(target) if isinstance(n, ast.Name)}
+                if names & (hoist.scalars | hoist.arrays):  # all constants are computed at the end
+                    raise ValueError(f"{rule.__name__} assigns {', '.join(sorted(names))} twice")
+                once.append(ast.unparse(statement))
+                hoist.scalars |= names
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name not in hoist.scalars:
+                lines.append(f"{own(name)} = {ast.unparse(hoist.visit(value))}")
+                hoist.arrays.add(name)
+            case ast.Return(value=ast.Tuple(elts=results)):
+                if len(results) != 1 + len(buffers):
+                    raise ValueError(f"{rule.__name__} must return {', '.join((w, *buffers))}")
+                texts = [ast.unparse(hoist.visit(result)) for result in results]
+                pairs = [(own(name), x) for name, x in zip((w, *buffers), texts, strict=True)]
+                pairs = [(k, name, text) for k, (name, text) in enumerate(pairs) if text != name]
+                lines += [f"new{k} = {text}" for k, _, text in pairs]  # all, before one is changed
+                lines += [f"{name} = new{k}" for k, name, _ in pairs]
+            case _:
+                raise ValueError(f"{rule.__name__} cannot be compiled: {ast.unparse(statement)}")
+    numbers = "".join(f"{text}, " for text in hoist.constants)
+    body = "".join(f"    {line}\n" for line in (*once, f"return ({numbers})"))
+    usual = zip(hyper, function.args.kw_defaults, strict=True)
+    given = [f"{a}={ast.unparse(default)}" if default else a for a, default in usual]
+    constants = f"def constants({', '.join((t, '*', *given) if given else (t,))}):\n{body}"
+    arrays = tuple(own(name) for name in (w, g, *buffers))
+    return Staged(rule.__name__, arrays, hyper, constants, len(hoist.constants), tuple(lines))
+
+
+def own(name):
+    """Return a name of a rule as it is, but with a prefix where it would meet one of the loop's."""
+    meets = re.fullmatch(r"(c|new)\d+|(at|load|store|x)_.*", name) or name in writers.RESERVED
+    return f"x_{name}" if meets else name
+
+
+class _Hoist(ast.NodeTransformer):
+    """Replaces what has no array in it by a constant; writes squares and roots as such."""
+
+    def __init__(self, arrays, scalars):
+        self.arrays, self.scalars, self.constants = arrays, scalars, {}
+
+    def is_scalar(self, node):
+        names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        return names <= self.scalars and not any(isinstance(n, ast.Call) for n in ast.walk(node))
+
+    def visit(self, node):
+        if isinstance(node, ast.expr) and self.is_scalar(node):
+            number = self.constants.setdefault(ast.unparse(node), len(self.constants))
+            return ast.Name(f"c{number}")
+        match node:
+            case ast.Name(id=id) if id in self.arrays:
+                return ast.Name(own(id))
+            case ast.BinOp(left=left, op=ast.Div(), right=right) if self.is_scalar(right):
+                inverse = ast.BinOp(ast.Constant(1.0), ast.Div(), right)  # x / c is x * (1 / c)
+                return ast.BinOp(self.visit(left), ast.Mult(), self.visit(inverse))
+            case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=2)):
+                return ast.BinOp(self.visit(left), ast.Mult(), self.visit(left))
+            case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=0.5)):
+                return ast.Call(ast.Name("sqrt"), [self.visit(left)], [])
+            case ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div()):
+                return ast.BinOp(self.visit(node.left), node.op, self.visit(node.right))
+            case ast.UnaryOp(op=ast.USub()):
+                return ast.UnaryOp(node.op, self.visit(node.operand))
+            case ast.Call(func=ast.Name(id="abs"), args=[argument], keywords=[]):
+                return ast.Call(node.func, [self.visit(argument)], [])
+            case ast.Compare(left=left, ops=[op], comparators=[right]):  # True counts as 1
+                comparison = ast.Compare(self.visit(left), [op], [self.visit(right)])
+                return ast.Call(ast.Name("number"), [comparison], [])
+        raise ValueError(f"a rule cannot be compiled that contains `{ast.unparse(node)}`")

@@ -1,0 +1,1 @@
+"""In: model, data, optimizer. Out: a run that survives and spreads."""

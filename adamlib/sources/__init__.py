@@ -1,0 +1,1 @@
+"""In: the name of a data set or of a recipe. Out: verified arrays, settings."""

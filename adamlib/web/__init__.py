@@ -1,0 +1,1 @@
+"""In: a rule or a surface. Out: JavaScript for the page's playground."""

@@ -1,0 +1,48 @@
+"""Trains as `python -m adamlib.train` does, but for one process that is killed in its first life.
+
+    KILL="1 save 8" torchrun --nproc-per-node 2 --max-restarts 1 experiments/killed.py ...
+
+kills process 1 while step 8 is saved; "0 step 8" kills process 0 right after step 8.
+"""
+
+import os
+import signal
+
+from adamlib import train
+from adamlib.runs import dist, loop, run
+
+number, place, step = os.environ["KILL"].split()
+first_life = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0"
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def here(count):
+    return first_life and dist.rank() == int(number) and count == int(step)
+
+
+def learn(net, optimizer, x, y, computing, count, learn=loop.learn):
+    """Take a step; die after the one that was asked for."""
+    learn(net, optimizer, x, y, computing, count)
+    if place == "step" and here(count):
+        die()
+
+
+def save(self, save=run.Run.save):
+    """Save; die while the step that was asked for is being saved.
+
+    The first process leaves half a file, any other has given its part.
+    """
+    if place == "save" and here(self.step):
+        os.fsync = lambda file: (os.ftruncate(file, os.fstat(file).st_size // 2), die())
+        if dist.rank() > 0:
+            self.state_dict()
+            die()
+    save(self)
+
+
+loop.learn, run.Run.save = learn, save
+if __name__ == "__main__":
+    train.main()
