@@ -20,7 +20,7 @@ import torch
 
 from adamlib import data
 from adamlib.model import ConvNet
-from adamlib.sources import download, idx, npz
+from adamlib.sources import digits, download, idx, npz
 
 DRAW = np.random.default_rng(0)
 IMAGES, LABELS = DRAW.integers(0, 256, (12, 6, 6), np.uint8), np.arange(12, dtype=np.uint8) % 3
@@ -465,3 +465,10 @@ def test_the_usual_network_is_the_one_that_the_stored_results_began_with():
 def test_a_size_or_a_number_of_classes_that_is_none_is_named(name, bad):
     with pytest.raises(ValueError, match=f"{name} must be a whole number >= 1, got {bad!r}"):
         ConvNet(**{name: bad})
+
+
+def test_the_digits_and_their_splits_are_those_of_scikit_learn():
+    """Of train_test_split(*load_digits(...), test_size=0.25, stratify=y, random_state=0 to 4)."""
+    content = b"".join(x.tobytes() for seed in range(5) for x in digits.read(seed))
+    theirs = "a8a7c5a384b11c6d598d1755a9109df2a7dbb3b3b94e93581a1ab276c645fb08"
+    assert hashlib.sha256(content).hexdigest() == theirs
