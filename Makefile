@@ -6,12 +6,14 @@ PORT ?= 8000
 RUN := .venv/bin/python
 SET_UP := .venv/installed
 NOTEBOOKS := $(wildcard chapters/*.ipynb)
+PYTEST := $(RUN) -m pytest -q -n 2 --dist loadfile
 LOG := _build/test
 STARTED := $(shell date +%s)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book serve test notebooks results bench clean distclean lint unit cells form FORCE
+.PHONY: help book serve test check portable notebooks results bench clean distclean
+.PHONY: lint proofs form FORCE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]*:.*## /{printf "make %-12s%s\n", $$1, $$2}' Makefile
@@ -31,15 +33,23 @@ book: $(SET_UP) ## build the book
 serve: book ## build the book and serve it on this machine (PORT=8000)
 	@$(RUN) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
-test: ALL := --all
 test: export OMP_NUM_THREADS := 1
-test: lint unit cells form book ## check everything
-	@count() { tail -n 1 $(LOG)/$$1 | sed 's/ in [0-9.]*s.*//'; }; \
+test: lint form | $(LOG) ## check everything
+	@$(MAKE) -s book ALL=--all >$(LOG)/book 2>&1 & book=$$!; \
+	$(MAKE) -s proofs; proofs=$$?; wait $$book || { cat $(LOG)/book; exit 1; }; exit $$proofs
+	@last() { tail -n 1 $(LOG)/$$1 | sed 's/ in [0-9.]*s.*//'; }; \
 	seconds=$$(($$(date +%s) - $(STARTED))); \
-	echo "make test: ruff clean; tests: $$(count unit); cells: $$(count cells);" \
-	"$$(count form); $$(count links); $$((seconds / 60)) min $$((seconds % 60)) s"
+	echo "make test: ruff clean; tests and cells: $$(last proofs); $$(last form); $$(last links);" \
+	"$$((seconds / 60)) min $$((seconds % 60)) s"
 
-unit cells form book: | $(LOG)
+check: export OMP_NUM_THREADS := 1
+check: lint form ## check in a minute: no notebook runs, slow tests only of what was changed
+	@$(PYTEST) --fast tests
+
+portable: $(SET_UP) ## run notebooks and tests under other instructions and numbers of threads
+	@$(RUN) tools/portable.py
+
+book form: | $(LOG)
 $(LOG):
 	@mkdir -p $@
 
@@ -47,12 +57,10 @@ lint: $(SET_UP)
 	@$(RUN) -m ruff check
 	@$(RUN) -m ruff format --check
 
-unit: $(SET_UP)
-	@set -o pipefail; $(RUN) -m pytest -q tests | tee $(LOG)/unit
-
-cells: $(SET_UP)
-	@set -o pipefail; $(if $(NOTEBOOKS),$(RUN) -m pytest -q -n 2 --dist loadfile \
-	--nbval --nbval-current-env $(NOTEBOOKS),echo 0 passed) | tee $(LOG)/cells
+# Notebooks first: they are long, and the last files should be short ones.
+proofs: $(SET_UP) | $(LOG)
+	@set -o pipefail; $(PYTEST) --no-loadscope-reorder --nbval --nbval-current-env \
+	$(NOTEBOOKS) tests | tee $(LOG)/proofs
 
 form: $(SET_UP)
 	@set -o pipefail; $(RUN) tools/notebooks.py check | tee $(LOG)/form

@@ -141,6 +141,7 @@ def test_an_unknown_chapter_lists_those_there_are(tmp_path, monkeypatch, capsys)
     assert "there are: 05_adam" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_nbval_compares_text_but_neither_svg_nor_stderr(tmp_path):
     svg = "from IPython.display import SVG\nSVG('<svg xmlns=\"http://www.w3.org/2000/svg\"/>')"
     bar = "import sys\nprint('50 %', file=sys.stderr)"

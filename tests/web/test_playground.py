@@ -2,17 +2,11 @@
 
 import json
 import re
-from html.parser import HTMLParser
 
-import check_site
 import matplotlib.pyplot as plt
-import nbformat
 import numpy as np
 import playground as extension
 import pytest
-from building import build, furnish
-from nbformat import v4
-from py_mini_racer import MiniRacer
 from sphinx.errors import ExtensionError
 
 from adamlib import playground as module
@@ -144,90 +138,3 @@ def test_a_figure_without_a_name_is_an_error():
     drawn = {"metadata": {"image/svg+xml": {"playground": GOOD}}}
     with pytest.raises(ExtensionError, match=r"no name: .*saddle"):
         extension.presets({"cells": [{"metadata": {}, "outputs": [drawn]}]})
-
-
-def page_with_a_playground():
-    """A notebook with a playground, as a run leaves it, and a figure that is none."""
-    preset = GOOD | {"surface": "Rosenbrock valley", "start": [0.5, 1.0], "betas": [0.9, 0.99]}
-    svg = {"image/svg+xml": '<svg xmlns="http://www.w3.org/2000/svg"/>'}
-    cells = [v4.new_markdown_cell("# 3. Momentum\n\nSee {numref}`fig-live`.")]
-    drawings = {"fig-live": {"alt": "Live", "playground": preset}, "fig-dot": {"alt": "."}}
-    for name, drawn in drawings.items():
-        figure = {"mystnb": {"figure": {"name": name, "caption": "A <caption>."}}}
-        cells.append(v4.new_code_cell("draw()", metadata=figure))
-        metadata = {"image/svg+xml": drawn}
-        cells[-1].outputs = [v4.new_output("display_data", svg, metadata=metadata)]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    return v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), preset
-
-
-@pytest.fixture(scope="module")
-def book(tmp_path_factory):
-    """The folder of the pages of a book of two, one of them with a playground."""
-    folder = tmp_path_factory.mktemp("book")
-    furnish(folder)
-    (folder / "_toc.yml").write_text(
-        "format: jb-book\nroot: index\nchapters:\n- file: chapters/03_momentum\n"
-    )
-    (folder / "index.md").write_text("# Welcome\n\nHello.\n")
-    nbformat.write(page_with_a_playground()[0], folder / "chapters/03_momentum.ipynb")
-    return build(folder)
-
-
-@pytest.fixture
-def page(book):
-    """The text of the page with the playground."""
-    return (book / "chapters/03_momentum.html").read_text(encoding="utf-8")
-
-
-class Attributes(HTMLParser):
-    """Keeps every tag of a page with its attributes."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags = []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-
-
-def test_a_book_with_a_playground_has_no_problem(book):
-    assert check_site.site_problems(book)[0] == []
-
-
-def test_the_script_is_only_on_a_page_that_has_a_playground(book, page):
-    linked = re.findall(r'<script defer="defer" src="\.\./(_static/playground\.js)\?v=\w+">', page)
-    linked += re.findall(r'href="\.\./(_static/playground\.css)\?v=\w+"', page)
-    assert len(linked) == 2 and all((book / name).is_file() for name in linked)
-    assert "playground" not in (book / "index.html").read_text(encoding="utf-8")
-
-
-def test_the_page_has_the_preset_of_the_notebook(page):
-    boxes = [a for _, a in Attributes(page).tags if a.get("class") == "playground"]
-    assert [json.loads(box["data-preset"]) for box in boxes] == [page_with_a_playground()[1]]
-
-
-def test_the_controls_stand_in_the_figure_before_its_still_picture(page):
-    figure = re.search(r'<figure[^>]*id="fig-live">(.*?)</figure>', page, re.DOTALL)[1]
-    places = [figure.index(part) for part in ('class="playground"', "<img", "<figcaption>")]
-    assert places == sorted(places)
-    images = [a for tag, a in Attributes(page).tags if tag == "img"]
-    still = {image["alt"]: "playground-still" in image.get("class", "") for image in images}
-    assert still["Live"] and not still["."]
-
-
-def test_every_control_has_a_name(page):
-    box = re.search(r'<div class="playground".*?(?=<img)', page, re.DOTALL)[0]
-    unlabeled = re.sub(r"<label.*?</label>", "", box, flags=re.DOTALL)
-    controls = [a for tag, a in Attributes(unlabeled).tags if tag in ("input", "select")]
-    assert controls and all("aria-label" in control for control in controls)
-
-
-def test_the_script_is_whole_and_light(book):
-    files = [book / "_static" / name for name in ("playground.js", "playground.css")]
-    assert sum(file.stat().st_size for file in files) <= 30_000
-    engine = MiniRacer()
-    engine.eval("const document = {querySelectorAll: () => []};")
-    engine.eval(files[0].read_text(encoding="utf-8"))
-    assert engine.eval("typeof RULES") == "undefined"  # it leaves no name behind

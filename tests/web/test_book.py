@@ -1,0 +1,209 @@
+"""The built book: what its own extensions make of the pages, and the playground in its place."""
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import book as extension
+import check_site
+import nbformat
+import pytest
+from building import ROOT, build, furnish
+from fontTools.ttLib import TTFont
+from nbformat import v4
+from py_mini_racer import MiniRacer
+
+pytestmark = pytest.mark.slow  # two books are built
+GOOD = {"surface": "saddle", "rates": {"Adam": 0.1}, "start": (1.0, 0.5), "steps": 20}
+TEXT = """# 3. Momentum
+
+A <claim> with $x$. See {numref}`fig-a` and {cite:t}`polyak1964some`.
+
+$$ y $$ (eq-a)
+
+It is {eq}`eq-a`."""
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+KERNEL = {"kernelspec": KERNEL}
+FIGURE = {"figure": {"name": "fig-a", "caption": "A dot."}}
+
+
+def chapter_notebook():
+    """A notebook with a formula, a citation and a numbered figure whose code is folded."""
+    dot = {"image/svg+xml": '<svg xmlns="http://www.w3.org/2000/svg"/>'}
+    cell = v4.new_code_cell("plt.show()", metadata={"tags": ["hide-input"], "mystnb": FIGURE})
+    drawn = {"image/svg+xml": {"alt": "A dot at 3 < 4"}}  # as plots.show leaves it
+    cell.outputs = [v4.new_output("display_data", dot, metadata=drawn)]
+    cells = [v4.new_markdown_cell(TEXT), cell]
+    return v4.new_notebook(cells=cells, metadata=KERNEL)
+
+
+def page_with_a_playground():
+    """A notebook with a playground, as a run leaves it, and a figure that is none."""
+    preset = GOOD | {"surface": "Rosenbrock valley", "start": [0.5, 1.0], "betas": [0.9, 0.99]}
+    svg = {"image/svg+xml": '<svg xmlns="http://www.w3.org/2000/svg"/>'}
+    cells = [v4.new_markdown_cell("# 4. RMSProp\n\nSee {numref}`fig-live`.")]
+    drawings = {"fig-live": {"alt": "Live", "playground": preset}, "fig-dot": {"alt": "."}}
+    for name, drawn in drawings.items():
+        figure = {"mystnb": {"figure": {"name": name, "caption": "A <caption>."}}}
+        cells.append(v4.new_code_cell("draw()", metadata=figure))
+        metadata = {"image/svg+xml": drawn}
+        cells[-1].outputs = [v4.new_output("display_data", svg, metadata=metadata)]
+    return v4.new_notebook(cells=cells, metadata=KERNEL), preset
+
+
+def small(folder, public_url=None):
+    """The folder of the pages of a book of two chapters, the second with a playground."""
+    furnish(folder)
+    if public_url:
+        config = (folder / "_config.yml").read_text(encoding="utf-8")
+        config = re.sub("# public_url: .*", f"public_url: {public_url}", config)
+        (folder / "_config.yml").write_text(config, encoding="utf-8")
+    (folder / "_toc.yml").write_text(
+        "format: jb-book\nroot: chapters/index\nchapters:\n"
+        "- file: chapters/03_momentum\n- file: chapters/04_rmsprop\n- file: chapters/bibliography\n"
+    )
+    (folder / "chapters/index.md").write_text("# Welcome\n\nHello.\n")
+    shutil.copy(ROOT / "chapters/bibliography.md", folder / "chapters")
+    nbformat.write(chapter_notebook(), folder / "chapters/03_momentum.ipynb")
+    nbformat.write(page_with_a_playground()[0], folder / "chapters/04_rmsprop.ipynb")
+    return build(folder)
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    """The folder of a small book's pages."""
+    return small(tmp_path_factory.mktemp("book"))
+
+
+@pytest.fixture(scope="module")
+def page(book):
+    """The text of the page with the playground."""
+    return (book / "chapters/04_rmsprop.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def chapter(book):
+    """The text of a chapter's page."""
+    return (book / "chapters/03_momentum.html").read_text(encoding="utf-8")
+
+
+def test_a_small_book_has_no_problem(book):
+    assert check_site.site_problems(book)[0] == []
+
+
+def test_figures_and_equations_carry_the_number_of_the_chapter(chapter):
+    assert '<span class="std std-numref">Figure 3.1</span>' in chapter
+    assert '<span class="caption-number">Figure 3.1 </span>' in chapter
+    assert 'href="#equation-eq-a">(3.1)</a>' in chapter
+
+
+def test_the_text_that_a_cell_computed_is_its_figures_alternative(chapter):
+    assert re.search(r'<img alt="A dot at 3 &lt; 4" [^>]*src="[^"]*\.svg"', chapter)
+
+
+def test_mathematics_comes_from_the_book_itself(book, chapter):
+    scripts = re.findall(r'src="([^"]*mathjax[^"?]*)', chapter)
+    assert len(scripts) == 1  # loaded twice, it breaks
+    assert (book / "chapters" / scripts[0]).is_file()
+    assert (book / "_vendor/mathjax/LICENSE").is_file()
+
+
+def test_every_repair_is_done(book, chapter):
+    pages = chapter + (book / "chapters/bibliography.html").read_text(encoding="utf-8")
+    assert not [pattern for pattern, _ in extension.REPAIRS if re.search(pattern, pages)]
+    assert '<div id="pst-primary-sidebar" role="complementary"' in pages
+    assert re.search(r'<div class="citation" id="\w+" role="listitem"', pages)
+    assert "fontawesome.js" not in pages and not list(book.rglob("fontawesome.js"))
+    assert not list(book.rglob("*.map"))
+
+
+def test_the_icon_font_holds_every_icon_of_the_pages_and_little_else(book):
+    theme = book / "_static/styles/pydata-sphinx-theme.css"
+    css, font = theme.read_text(), book / "_static/vendor/fontawesome/webfonts/fa-solid-900.woff"
+    assert "fa-solid-900.woff)" in css and "fa-solid-900.woff2)" not in css
+    held = {chr(code) for code in TTFont(font).getBestCmap()}
+    pages = "".join(page.read_text() for page in book.rglob("*.html"))
+    for name in set(re.findall(r"fa-solid (fa-[a-z-]+)", pages)):
+        code = re.search(rf'\.{name}:before[^{{]*{{content:"\\([0-9a-f]+)"', css)[1]
+        assert chr(int(code, 16)) in held, name
+    whole = {chr(code) for code in TTFont(font.with_suffix(".ttf")).getBestCmap()}
+    drawn_by_css = set(re.findall("[\ue000-\uf8ff]", css)) & whole  # the rest are other fonts'
+    assert drawn_by_css <= held and len(held) < 60
+
+
+def test_the_description_is_the_first_paragraph(chapter):
+    assert '<meta name="description" content="A &lt;claim&gt; with x. See Figure 3.1' in chapter
+
+
+def test_without_a_public_address_no_button_leads_to_one(book, chapter):
+    assert "colab" not in chapter and "github.com" not in chapter
+    assert 'rel="canonical"' not in chapter and not (book / "sitemap.txt").exists()
+
+
+def test_a_public_address_gives_buttons_canonical_links_and_a_sitemap(tmp_path):
+    pages = small(tmp_path, "https://github.com/ada/road-to-adam")
+    text = (pages / "chapters/03_momentum.html").read_text(encoding="utf-8")
+    notebook = "github.com/ada/road-to-adam/blob/main/chapters/03_momentum.ipynb"
+    assert f"https://colab.research.google.com/github/{notebook[11:]}" in text
+    assert 'href="https://github.com/ada/road-to-adam"' in text
+    assert "github.com/ada/road-to-adam/edit/main/chapters/03_momentum.ipynb" in text
+    address = "https://ada.github.io/road-to-adam/chapters/03_momentum.html"
+    assert f'<link rel="canonical" href="{address}"' in text
+    assert address in (pages / "sitemap.txt").read_text().splitlines()
+    assert check_site.site_problems(pages)[0] == []
+
+
+def test_an_address_of_another_form_is_refused():
+    with pytest.raises(ValueError, match=r"'github\.com/ada' is not of the form"):
+        extension.use_public_url(None, SimpleNamespace(public_url="github.com/ada"))
+
+
+class Attributes(HTMLParser):
+    """Keeps every tag of a page with its attributes."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+
+def test_the_script_is_only_on_a_page_that_has_a_playground(book, page):
+    linked = re.findall(r'<script defer="defer" src="\.\./(_static/playground\.js)\?v=\w+">', page)
+    linked += re.findall(r'href="\.\./(_static/playground\.css)\?v=\w+"', page)
+    assert len(linked) == 2 and all((book / name).is_file() for name in linked)
+    assert "playground" not in (book / "chapters/index.html").read_text(encoding="utf-8")
+
+
+def test_the_page_has_the_preset_of_the_notebook(page):
+    boxes = [a for _, a in Attributes(page).tags if a.get("class") == "playground"]
+    assert [json.loads(box["data-preset"]) for box in boxes] == [page_with_a_playground()[1]]
+
+
+def test_the_controls_stand_in_the_figure_before_its_still_picture(page):
+    figure = re.search(r'<figure[^>]*id="fig-live">(.*?)</figure>', page, re.DOTALL)[1]
+    places = [figure.index(part) for part in ('class="playground"', "<img", "<figcaption>")]
+    assert places == sorted(places)
+    images = [a for tag, a in Attributes(page).tags if tag == "img"]
+    still = {image["alt"]: "playground-still" in image.get("class", "") for image in images}
+    assert still["Live"] and not still["."]
+
+
+def test_every_control_has_a_name(page):
+    box = re.search(r'<div class="playground".*?(?=<img)', page, re.DOTALL)[0]
+    unlabeled = re.sub(r"<label.*?</label>", "", box, flags=re.DOTALL)
+    controls = [a for tag, a in Attributes(unlabeled).tags if tag in ("input", "select")]
+    assert controls and all("aria-label" in control for control in controls)
+
+
+def test_the_script_is_whole_and_light(book):
+    files = [book / "_static" / name for name in ("playground.js", "playground.css")]
+    assert sum(file.stat().st_size for file in files) <= 30_000
+    engine = MiniRacer()
+    engine.eval("const document = {querySelectorAll: () => []};")
+    engine.eval(files[0].read_text(encoding="utf-8"))
+    assert engine.eval("typeof RULES") == "undefined"  # it leaves no name behind
