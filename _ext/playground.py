@@ -13,11 +13,11 @@ from zlib import crc32
 import jinja2
 import matplotlib.pyplot as plt
 from docutils import nodes
+from javascript import javascript
 from sphinx.errors import ExtensionError
 
 from adamlib import plots
 from adamlib.playground import DIVERGED, LARGEST_BETA, MAPS, MOST_STEPS, RATES, RULES
-from adamlib.web.javascript import javascript
 
 HERE = Path(__file__).parent
 

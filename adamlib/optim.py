@@ -2,8 +2,11 @@
 
 Each class is a drop-in for its counterpart in torch.optim: the same names, order and defaults of
 the arguments (but for momentum, 0.9 here and 0 in SGD), the same keys in its state, and so
-checkpoints that either one can go on from. What is the same for all rules lives in `adapter`:
-`weight_decay` adds an L2 term to the gradient, `maximize` turns its sign.
+checkpoints that either one can go on from. What is the same for all lives in `engine.adapter`:
+`weight_decay` adds an L2 term to the gradient, `maximize` turns its sign, `differentiable` lets
+gradients flow through a step, `engine` is one of `engine.choice.ENGINES`, and
+`state_dtype=torch.bfloat16` keeps buffers of two bytes, rounded at random. `foreach` and `fused`
+are accepted and change nothing.
 """
 
 from adamlib import rules

@@ -1,7 +1,7 @@
 """The playground: a map on which rules race from one start.
 
 A notebook shows it as a figure. A page of the book puts the live one in its place, which runs the
-same rules on the same surfaces, translated by `adamlib.web.javascript`.
+same rules on the same surfaces, translated into JavaScript when the book is built.
 """
 
 from inspect import signature

@@ -1,7 +1,7 @@
 """Surfaces to watch a rule on: height, gradient and minimum.
 
 The formulas of a surface are written once, with operators on two numbers. So they run on arrays
-here, and on the numbers of another language where `adamlib.web.javascript` has translated them.
+here, and on the numbers of JavaScript where the playground of a page has translated them.
 """
 
 from collections.abc import Callable

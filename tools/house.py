@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "adamlib"
 FRONT = "rules surfaces descent show plots playground data model optim train stack schedules"
 FRONT = (*FRONT.split(), "convert", "files")  # the files at the root, as the book needs them
-FOLDERS = ("check", "engine", "runs", "bench", "sources", "web")
+FOLDERS = ("check", "engine", "runs", "bench", "sources")
 BLOCK = re.compile(r"(?<=<!-- tree -->\n```text\n).*?(?=```\n)", re.DOTALL)
 
 

@@ -21,8 +21,8 @@ from adamlib.engine import kernels
 from adamlib.model import ConvNet
 
 #: Who has nothing to say about growth, or would be compiled anew for every size.
-NOT_GROWING = {"adamlib (plain)", "torch fused (again)", "torch compiled"}
-NOT_GROWING |= {"optax (jit)", "pytorch_optimizer"}
+NOT_GROWING = ("adamlib (plain)", "torch fused (again)", "torch compiled", "optax (jit)")
+NOT_GROWING += ("pytorch_optimizer",)
 
 
 def bandwidth(threads, device):
@@ -69,7 +69,7 @@ def growth(shapes, threads, device, rounds):
     steps = contenders(shapes, threads, device)
     times = race({name: steps[name] for name in steps if name not in NOT_GROWING}, rounds)
     same = {"n": sum(map(prod, shapes)), "tensors": len(shapes), "threads": threads}
-    return [{**same, "contender": name, "seconds": median(times[name])} for name in times]
+    return [{**same, "contender": name, "seconds": median(taken)} for name, taken in times.items()]
 
 
 def loop(threads, device, rounds):
@@ -109,8 +109,8 @@ def on_numpy(n, rounds):
     """Return the rows of "numpy": the rule over arrays of n float32, on one thread."""
     w, g, m, v = (np.full(n, 0.01, dtype=np.float32) for _ in range(4))
     steps = {"plain": lambda: rules.adam(w, g, 10, m, v)}
-    for how in ("blocks", "numba"):
-        steps[how] = partial(kernels.update, rules.adam, w, g, 10, m, v, engine=how)
+    step = partial(kernels.update, rules.adam, w, g, 10, m, v)
+    steps |= {how: partial(step, engine=how) for how in ("blocks", "numba")}
     times = race(steps, rounds)
     return [{"how": how, "parameters": n, "ns": 1e9 * median(times[how]) / n} for how in steps]
 
@@ -128,11 +128,8 @@ if w.is_cuda:
     torch.cuda.synchronize()
 print(time.perf_counter() - start)
 """
-STARTS = {
-    "first_step_cold_s": "adamlib.optim",
-    "first_step_warm_s": "adamlib.optim",
-    "torch_first_step_s": "torch.optim",
-}
+STARTS = dict.fromkeys(("first_step_cold_s", "first_step_warm_s"), "adamlib.optim")
+STARTS["torch_first_step_s"] = "torch.optim"
 
 
 def start(device, rounds):

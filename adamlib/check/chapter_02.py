@@ -2,27 +2,25 @@
 
 import numpy as np
 
-from adamlib.check.verdict import call, verdict
+from adamlib.check.verdict import call, checker
 
 
+@checker("each example once, in a new order in each epoch")
 def epoch_batches(answer):
     """Check chapter 2's epoch_batches(n, size, rng): the index batches of one shuffled epoch."""
-    verdict(_epoch_batches_problem(answer), "each example once, in a new order in each epoch")
 
-
-def _epoch_batches_problem(answer):
     def listed(rng):
         return [np.asarray(batch).tolist() for batch in answer(10, 3, rng)]
 
     listed.__name__, rng, epochs = answer.__name__, np.random.default_rng(0), []
     for _ in range(400):
-        got, problem = call(listed, rng)
-        seen = [] if problem else [i for batch in got for i in batch]
+        got = call(listed, rng)
+        seen = [i for batch in got for i in batch]
         if missing := set(range(10)) - set(seen):
             note = ": the last, shorter batch belongs to it" if len(seen) == 9 else ""
             if len(set(seen)) < len(seen):
                 note = ", and others come twice: an epoch is drawn without replacement"
-            return problem or f"{sorted(missing)} of 0 to 9 do not come in the epoch{note}"
+            return f"{sorted(missing)} of 0 to 9 do not come in the epoch{note}"
         if len(seen) > 10:
             return f"an epoch of 10 has {len(seen)} entries: some come twice"
         if [len(batch) for batch in got] != [3, 3, 3, 1]:
@@ -34,4 +32,3 @@ def _epoch_batches_problem(answer):
         return f"only {sorted(last)} ever come last: shuffle the examples, not the batches"
     if listed(np.random.default_rng(1)) != listed(np.random.default_rng(1)):
         return "the order does not come from rng: the same seed must give the same batches"
-    return None

@@ -2,18 +2,13 @@
 
 import numpy as np
 
-from adamlib.check.verdict import call, verdict
+from adamlib.check.verdict import call, checker
 
 
+@checker("the mean of squares less the squared mean, eps outside")
 def centered(answer):
     """Check chapter 4's centered(w, g, t, v=0, a=0, *, lr, alpha, eps) against its definition."""
-    verdict(_centered_problem(answer), "the mean of squares less the squared mean, eps outside")
-
-
-def _centered_problem(answer):
-    got, problem = call(answer, 0.0, 8.0, 1, lr=1.0, alpha=0.75, eps=2.0)  # v = 16, a = 2
-    if problem:
-        return problem
+    got = call(answer, 0.0, 8.0, 1, lr=1.0, alpha=0.75, eps=2.0)  # v = 16, a = 2
     if not isinstance(got, tuple) or len(got) != 3:
         return "it must return the three values w, v, a"
     first = "after one gradient of 8 with alpha = 0.75 and eps = 2"
@@ -32,7 +27,6 @@ def _centered_problem(answer):
         share = 0.1 * 0.9 ** np.arange(t - 1, -1, -1)  # of each gradient in the averages
         variance = share @ gradients[:t] ** 2 - (share @ gradients[:t]) ** 2
         w = w - 0.1 * g / (variance**0.5 + 1e-3)
-        mine, problem = call(answer, mine[0], g, t, *mine[1:], lr=0.1, alpha=0.9, eps=1e-3)
-        if problem or not np.allclose(mine[0], w, rtol=1e-9):
-            return problem or f"it leaves the definition at step t = {t} (alpha 0.9, eps 1e-3)"
-    return None
+        mine = call(answer, mine[0], g, t, *mine[1:], lr=0.1, alpha=0.9, eps=1e-3)
+        if not np.allclose(mine[0], w, rtol=1e-9):
+            return f"it leaves the definition at step t = {t} (alpha 0.9, eps 1e-3)"

@@ -1,14 +1,33 @@
 """What the checkers share: a call of the answer, and the verdict."""
 
-
-def verdict(problem, praise):
-    """Print the verdict of a checker: `praise` when there is no problem."""
-    print(f"✗ Not yet: {problem}" if problem else f"✓ Correct: {praise}")
+from functools import wraps
 
 
-def call(answer, *arguments, **hyper):
-    """Return (result, None), or (None, problem) when the reader's function raises."""
+class AnswerError(Exception):
+    """What is wrong with an answer, in words."""
+
+
+def checker(praise):
+    """Return a decorator: the function of an answer prints the problem it returns, or `praise`."""
+
+    def decorate(problem_of):
+        @wraps(problem_of)
+        def check(answer):
+            try:
+                problem = problem_of(answer)
+            except AnswerError as wrong:
+                problem = wrong
+            print(f"✗ Not yet: {problem}" if problem else f"✓ Correct: {praise}")
+
+        return check
+
+    return decorate
+
+
+def call(answer, *arguments, where="", **hyper):
+    """Return what the reader's function returns; raise `AnswerError` when it raises."""
     try:
-        return answer(*arguments, **hyper), None
+        return answer(*arguments, **hyper)
     except Exception as error:  # whatever the reader's code raises is part of the verdict
-        return None, f"{answer.__name__} raised {type(error).__name__}: {error}"
+        raised = f"{answer.__name__} raised {type(error).__name__}: {error}"
+        raise AnswerError(f"{where} {raised}".strip()) from None

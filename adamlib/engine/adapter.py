@@ -19,10 +19,6 @@ class RuleOptimizer(torch.optim.Optimizer):
     and `implies`, the switches there that make it this rule. Buffers are kept in `state[p]`, with
     the number of steps taken under "step".
 
-    Options of every class: `maximize`; `differentiable`, to let gradients flow through a step;
-    `engine`, one of `choice.ENGINES`; `state_dtype=torch.bfloat16`, buffers of two bytes that are
-    rounded at random. `foreach` and `fused` are accepted and change nothing.
-
     Raises ValueError or TypeError for a hyperparameter out of range or unknown and for what is no
     list of floating point tensors, RuntimeError for a sparse gradient; nothing has changed then.
     """
@@ -42,16 +38,12 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     def __init__(self, params, hyper, *, engine="auto", state_dtype=None, **options):
         defaults = {**self.hyper, **hyper}
-        for name in options:
-            if name in ("maximize", "differentiable"):
-                defaults[name] = options[name]
-            else:
-                arguments.check_switch(type(self), name, options[name])
+        defaults |= {name: options.pop(name) for name in arguments.LATER if name in options}
+        for name, value in options.items():
+            arguments.check_switch(type(self), name, value)
         arguments.check_group(type(self), defaults)
         self.engine, self.state_dtype, self._runners = engine, state_dtype, {}
-        params = arguments.listed(params)
-        arguments.check_some(params)
-        super().__init__(params, defaults)
+        super().__init__(arguments.listed(params), defaults)
 
     def add_param_group(self, param_group):
         """Add a group of parameters with its own hyperparameters, checked first."""
@@ -68,10 +60,7 @@ class RuleOptimizer(torch.optim.Optimizer):
     @torch._disable_dynamo  # torch.compile cannot follow addresses
     def step(self, closure=None):
         """Take one step from the gradients in `.grad`; return the closure's loss or None."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        loss = None if closure is None else torch.enable_grad()(closure)()
         work = [x for number in range(len(self.param_groups)) for x in self._work(number)]
         for group, runner, states in work:  # nothing has changed until here
             exact = group["differentiable"]
@@ -90,21 +79,19 @@ class RuleOptimizer(torch.optim.Optimizer):
         group = self.param_groups[number]
         weights, grads = with_gradient(group["params"])
         states = list(map(self.state.__getitem__, weights))
-        if not all(states):
-            for w in compress(weights, map(not_, states)):
-                self.state[w].update(self._start(w))
+        for w in compress(weights, map(not_, states)):
+            self.state[w].update(self._start(w))
         columns = [weights, grads, *([x[name] for x in states] for name in self.names.values())]
         clocks = [state["step"] for state in states]
         different = sorted(set(clocks))
         for k, clock in enumerate(different):
-            runner = self._runner(number, k, group["differentiable"])
-            if len(different) == 1:
-                runner.look(columns)
-                yield group, runner, states
-            else:
+            own = [*columns, states]
+            if len(different) > 1:
                 marks = [other == clock for other in clocks]
-                runner.look([list(compress(column, marks)) for column in columns])
-                yield group, runner, list(compress(states, marks))
+                own = [list(compress(column, marks)) for column in own]
+            runner = self._runner(number, k, group["differentiable"])
+            runner.look(own[:-1])
+            yield group, runner, own[-1]
 
     def _drop_switches(self, group):
         """Remove what only torch.optim has; it was checked to ask for what this class does."""

@@ -96,12 +96,6 @@ def listed(params):
     return list(params)
 
 
-def check_some(params):
-    """Raise ValueError if there are no `params`; a single group may be empty, as in PyTorch."""
-    if not params:
-        raise ValueError("optimizer got an empty parameter list; was the generator used before?")
-
-
 def tensors(params, state_dtype):
     """Return the `params` of a group as a list of what can be optimized, named or not."""
     params = [params] if isinstance(params, torch.Tensor) else listed(params)

@@ -7,11 +7,12 @@ for the CPU and a kernel for the GPU of them. Nothing here knows a rule.
 """
 
 import ast
+import inspect
 import re
+import textwrap
 from typing import NamedTuple
 
 from adamlib.engine import writers
-from adamlib.engine.source import definition
 
 
 class Staged(NamedTuple):
@@ -67,6 +68,20 @@ def stage(rule):
     constants = f"def constants({', '.join((t, '*', *given) if given else (t,))}):\n{body}"
     arrays = tuple(own(name) for name in (w, g, *buffers))
     return Staged(rule.__name__, arrays, hyper, constants, len(hoist.constants), tuple(lines))
+
+
+def definition(function):
+    """Return the `ast.FunctionDef` of a function, as it is written in its file.
+
+    Raises ValueError for what is no `def` with a text to read, and for *args and **kwargs.
+    """
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    except (OSError, TypeError, SyntaxError) as error:
+        raise ValueError(f"function must have a source to read, got {function!r}") from error
+    if not isinstance(tree, ast.FunctionDef) or tree.args.vararg or tree.args.kwarg:
+        raise ValueError(f"function must be a def without * and **, got {ast.unparse(tree)}")
+    return tree
 
 
 def own(name):

@@ -124,10 +124,7 @@ def total(tensor):
 
 def from_first(value):
     """Return what the first process gives; all call it."""
-    values = [value]
-    if world() > 1:
-        distributed.broadcast_object_list(values)
-    return values[0]
+    return gathered(value)[0]
 
 
 def gathered(value):

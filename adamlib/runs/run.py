@@ -84,8 +84,7 @@ class Run:
 
     def load_state_dict(self, state):
         """Go on where `state` was taken, with as many processes or with others."""
-        model, optimizer = self.parts["model"], self.parts["optimizer"]
-        own = model.state_dict()
+        own, optimizer = self.parts["model"].state_dict(), self.parts["optimizer"]
         state["model"] = {k: sharding.cut_like(x, own[k]) for k, x in state["model"].items()}
         weights = [w for group in optimizer.param_groups for w in group["params"]]
         for i, buffers in state["optimizer"]["state"].items():
@@ -93,9 +92,9 @@ class Run:
                 buffers[name] = sharding.cut_like(x, weights[i]) if torch.is_tensor(x) else x
         for name, part in self.parts.items():
             part.load_state_dict(state[name])
-        self.shuffle, self.history = state["shuffle"], state["history"]
+        for name in ("shuffle", "history", "step", "epoch", "batch"):
+            setattr(self, name, state[name])
         self.order.set_state(self.shuffle)
-        self.step, self.epoch, self.batch = state["step"], state["epoch"], state["batch"]
         if dist.rank() < len(state["random"]):
             restore_random(state["random"][dist.rank()])
 

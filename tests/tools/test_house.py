@@ -9,8 +9,8 @@ import house
 import pytest
 
 #: The most lines of a folder: a new one has to earn its place, or another has to go.
-BUDGETS = {"check": 340, "engine": 1260, "runs": 830, "bench": 670, "sources": 440, "web": 100}
-LONGEST = 160  # lines of a module
+BUDGETS = {"check": 345, "engine": 1245, "runs": 830, "bench": 670, "sources": 440}
+LONGEST = 150  # lines of a module
 
 
 def test_the_root_holds_what_chapters_and_users_import():
@@ -49,7 +49,7 @@ def test_the_readme_shows_the_tree():
 
 
 NUMPY = "rules surfaces descent plots show schedules playground convert files check engine.kernels"
-NUMPY += " web.javascript runs.scaling sources.digits sources.download sources.npz"
+NUMPY += " runs.scaling sources.digits sources.download sources.npz"
 
 
 def test_the_numpy_half_never_imports_torch():

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import playground  # the book's extension
 import pytest
+from javascript import javascript
 from oracle import NAMES
 from py_mini_racer import MiniRacer
 
 from adamlib import rules
 from adamlib.descent import descend
 from adamlib.playground import MAPS, RULES
-from adamlib.web.javascript import javascript
 
 SCRIPT = Path(playground.__file__).with_name("playground.js")
 START = [-1.2, 0.9]

@@ -9,7 +9,7 @@ import inspect
 import math
 import textwrap
 
-from adamlib.engine.source import definition
+from adamlib.engine.staging import definition
 
 OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 OPERATORS |= {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
