@@ -12,7 +12,7 @@ STARTED := $(shell date +%s)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book serve test check portable notebooks results bench clean distclean
+.PHONY: help book serve test check portable notebooks results bench gpu clean distclean
 .PHONY: lint proofs form FORCE
 
 help: ## this list
@@ -74,6 +74,9 @@ results: $(SET_UP) ## run the long experiments whose results the chapters draw
 
 bench: $(SET_UP) ## time a step of Adam on this machine and draw chapter 16 from it
 	@$(RUN) -m adamlib.bench --output results
+
+gpu: ## check an NVIDIA GPU, with .venv or with the python at hand: 8 minutes, no network
+	@$(if $(wildcard $(SET_UP)),$(RUN),$(PYTHON)) -m experiments.gpu $(OPTIONS)
 
 clean: ## remove the built book
 	rm -rf _build

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from adamlib import optim
+from adamlib.engine.choice import emulated
 
 PAIRS = {  # our class, torch's counterpart, hyperparameters of both, switches of torch's
     "gradient_descent": (optim.GradientDescent, torch.optim.SGD, {"lr": 0.1}, {}),
@@ -41,7 +42,10 @@ PAIRS = {  # our class, torch's counterpart, hyperparameters of both, switches o
     ),
 }
 NAMES = list(PAIRS)
-NO_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+DEVICE = "cpu" if emulated() else "cuda"  # of the GPU's kernels
+NO_CUDA = pytest.mark.skipif(
+    not (emulated() or torch.cuda.is_available()), reason="needs a CUDA device"
+)
 ENGINES = ["plain", "numba", pytest.param("compile", marks=[pytest.mark.gpu, NO_CUDA])]
 BFLOAT16 = {"state_dtype": torch.bfloat16}
 CLOSE = 1e-14  # a few roundings of float64 in a dozen steps of about 0.1
@@ -77,7 +81,7 @@ def on(x, device, dtype):
 def fit(x, engine):
     """x as `engine` takes it: on its device, and not in float64 if that is the GPU."""
     narrow = {torch.float64: torch.float32, torch.complex128: torch.complex64}
-    return on(x, "cuda", narrow.get(x.dtype, x.dtype)) if engine == "compile" else x
+    return on(x, DEVICE, narrow.get(x.dtype, x.dtype)) if engine == "compile" else x
 
 
 def ours(name, make=shapes, engine="auto", **options):

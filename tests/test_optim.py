@@ -485,3 +485,22 @@ def test_rounding_at_random_is_unbiased_where_rounding_to_the_nearest_is_not(eng
     # 256 walks; a step errs by up to 2**-8, and 1 / (1 - alpha**2) = 500 of them count:
     # a standard deviation below sqrt(500) * 2**-9 / sqrt(256) = 0.003
     assert mean(torch.float32, torch.bfloat16) == pytest.approx(exact, abs=0.01)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_model_whose_passes_are_cuda_graphs_trains_as_one_without():
+    """A graph's gradients stay where they are; a step has to find them there each time."""
+    walks = []
+    for graphed in (False, True):
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
+        model, x = model.cuda(), ramp(16, 8, dtype=torch.float32).cuda()
+        optimizer = optim.Momentum(model.parameters(), lr=0.1, engine="compile")
+        net = torch.cuda.make_graphed_callables(model, (x,)) if graphed else model
+        for _ in range(5):
+            optimizer.zero_grad()
+            net(x).square().mean().backward()
+            optimizer.step()
+        walks.append(torch.cat([w.detach().flatten() for w in model.parameters()]))
+    assert (walks[0] - walks[1]).abs().max() < 1e-5  # float32; the passes may add otherwise
