@@ -3,7 +3,8 @@ SHELL := bash
 PYTHON ?= python3
 TORCH ?= auto
 PORT ?= 8000
-RUN := .venv/bin/python
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+RUN := $(BIN)/python
 SET_UP := .venv/installed
 NOTEBOOKS := $(wildcard chapters/*.ipynb)
 PYTEST := $(RUN) -m pytest -q -n 2 --dist loadfile
@@ -26,7 +27,7 @@ $(SET_UP): pyproject.toml constraints.txt tools/install.py \
 
 # After a warning everything is read anew: a page that was read does not warn again.
 book: $(SET_UP) ## build the book
-	@.venv/bin/jupyter-book build . -W -n --keep-going $(ALL) || { rm -rf _build/.doctrees; exit 1; }
+	@$(BIN)/jupyter-book build . -W -n --keep-going $(ALL) || { rm -rf _build/.doctrees; exit 1; }
 	@set -o pipefail; $(RUN) tools/check_site.py _build/html | tee $(LOG)/links
 	@echo "Open $(CURDIR)/_build/html/index.html"
 

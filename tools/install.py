@@ -16,7 +16,7 @@ import urllib.request
 from pathlib import Path
 
 VENV = Path(".venv")
-PYTHON = VENV / "bin" / "python"
+PYTHON = VENV / ("Scripts" if os.name == "nt" else "bin") / "python"
 STAMP = VENV / "installed"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 WRONG_PYTHON = """\
@@ -40,6 +40,11 @@ def pip(*arguments, program=("-m", "pip"), **options):
     return process
 
 
+def site_packages():
+    """The folder of the packages in .venv."""
+    return next(VENV.glob("lib/python*/site-packages"), VENV / "Lib/site-packages")
+
+
 def fits(torch):
     """Whether .venv can be kept: it has pip, the running Python and the torch asked for."""
     code = "import sys, pip._internal.cli.main; print(sys.version_info[:2])"
@@ -47,8 +52,7 @@ def fits(torch):
         probe = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return False
-    packages = next(VENV.glob("lib/python*/site-packages"))
-    has_torch, has_cuda = ((packages / name).is_dir() for name in ("torch", "nvidia"))
+    has_torch, has_cuda = ((site_packages() / name).is_dir() for name in ("torch", "nvidia"))
     return probe.stdout.strip() == str(sys.version_info[:2]) and (
         torch == "auto" or not has_torch or has_cuda == (torch == "cuda")
     )
@@ -118,7 +122,7 @@ def install(torch):
     if not fits(torch):
         print(f"Making {VENV} with Python {sys.version.split()[0]}", flush=True)
         make_venv()
-    for package in VENV.glob("lib/python*/site-packages/*.dist-info"):
+    for package in site_packages().glob("*.dist-info"):
         if not (package / "RECORD").exists():  # pip writes it last: this one was cut off
             shutil.rmtree(package)
     pins = ("--constraint", "constraints.txt")
