@@ -6,6 +6,7 @@ instructions, other matrix products, other sums. Names every cell and test that 
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -21,45 +22,43 @@ SETTINGS = {  # what PyTorch, oneDNN and MKL may use; variables of the processes
 }
 SETTINGS["scalar"]["MKL_CBWR"] = "COMPATIBLE"
 COMPUTE_NOTHING = ("tests/tools", "tests/web")
+COLOR = re.compile(r"(#x1B|\x1b)\[[\d;]*m")  # XML has no escape character
+LINES = 15  # of what each has to say
 
 
 def trial(setting, paths):
-    """Return (tests run, [what differs]) of pytest over `paths` under a setting."""
+    """Return (cells and tests run, [what differs]) of pytest over `paths` under a setting."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
-        command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile"]
-        command += [f"--junitxml={report}", *paths]
+        command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "--nbval"]
+        command += ["--nbval-current-env", f"--junitxml={report}", *paths]
         environment = {**os.environ, **SETTINGS[setting]}
-        subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-        if not report.exists():
-            return 0, [f"pytest {' '.join(paths)} did not run"]
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=-1, text=True)
+        if done.returncode > 1:  # 0: all passed, 1: some failed
+            return 0, [f"pytest did not run: {done.stdout[-1000:]}"]
         cases = list(ElementTree.parse(report).iter("testcase"))
     found = []
     for case in cases:
         for trouble in (*case.iter("failure"), *case.iter("error")):
-            lines = (trouble.text or trouble.get("message", "")).strip().splitlines()
-            said = [line.strip() for line in lines if line.strip() and "Traceback" not in line]
-            found.append(
-                f"{case.get('classname')} {case.get('name')}\n    " + "\n    ".join(said[:12])
-            )
+            text = COLOR.sub("", trouble.text or trouble.get("message", ""))
+            said = [line.strip() for line in text.splitlines() if line.strip()]
+            place = f"{case.get('classname')} {case.get('name')}"
+            found.append("\n    ".join([place, *said[:LINES]]))
     return len(cases), found
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("notebooks", nargs="*", help="paths; none means all, and the tests")
+    parser.add_argument("paths", nargs="*", help="of notebooks or tests; none means all")
     parser.add_argument("--setting", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     options = parser.parse_args()
-    notebooks = options.notebooks or sorted(map(str, (ROOT / "chapters").glob("*.ipynb")))
+    notebooks = sorted(map(str, (ROOT / "chapters").glob("*.ipynb")))
+    every = [*notebooks, "tests", *(f"--ignore={folder}" for folder in COMPUTE_NOTHING)]
     differ = 0
     for setting in options.setting:
-        parts = [trial(setting, ["--nbval", "--nbval-current-env", *notebooks])]
-        if not options.notebooks:
-            ignored = [f"--ignore={folder}" for folder in COMPUTE_NOTHING]
-            parts.append(trial(setting, ["tests", *ignored]))
-        found = [line for _, lines in parts for line in lines]
-        print(f"{setting}: {sum(n for n, _ in parts)} cells and tests, {len(found)} differ")
-        print(*(f"  {line}" for line in found), sep="\n", end="\n" if found else "", flush=True)
+        count, found = trial(setting, options.paths or every)
+        print(f"{setting}: {count} cells and tests, {len(found)} differ")
+        print(*(f"  {text}" for text in found), sep="\n", end="\n" if found else "", flush=True)
         differ += len(found)
     sys.exit(bool(differ))
 
