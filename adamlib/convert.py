@@ -1,4 +1,4 @@
-"""Another library's or paper's recipe in the arguments of torch.optim."""
+"""`to_torch`: another library's recipe in the arguments of torch.optim."""
 
 from numbers import Real
 

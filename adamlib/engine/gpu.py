@@ -1,4 +1,4 @@
-"""A rule as one GPU kernel over many tensors, with Triton.
+"""The GPU kernel's words (load, round, store) and its launch, in Triton.
 
 Triton keeps what it compiled in its own cache on disk. Hyperparameters are arguments of the
 kernel: a schedule compiles nothing anew.

@@ -1,4 +1,4 @@
-"""The words of the loop that reach memory, as LLVM instructions.
+"""The CPU loop's words (load, round, store), as LLVM instructions.
 
 An address is an int64, `i` counts elements from there. Arithmetic is in float32 or float64; the
 two-byte formats are widened when they are read and rounded when they are stored.

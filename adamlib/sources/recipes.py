@@ -1,4 +1,4 @@
-"""What optimizers of other libraries and papers mean in torch.optim.
+"""The table of those recipes: libraries and papers in torch's terms.
 
 A row of `RECIPES` is one optimizer: PyTorch's class, the library's own settings with its defaults,
 what PyTorch cannot follow and why, and what takes more than another name. The rows are tested
