@@ -1,6 +1,5 @@
 """Several processes: what they say when something is wrong, and that they equal one."""
 
-import contextlib
 import json
 import os
 import shutil
@@ -9,39 +8,30 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import timedelta
-from pathlib import Path
 from time import sleep
 
 import pytest
 import torch
+from together import command, together
 from torch import distributed, nn
 from torch.nn.functional import cross_entropy
 
-from adamlib import data, train
+from adamlib import data, optim, train
 from adamlib.model import ConvNet
 from adamlib.runs import checkpoints, dist, loop, meeting, sharding
 from experiments import kills
 
-ROOT = Path(__file__).parents[2]
 TOLD = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}
-EPOCH = ["--epochs", "1", "--batch-size", "200", "--device", "cpu"]
+TOLD["MASTER_PORT"] = "0"  # any that is free
 CLOSE = 1e-12  # float64; a sum over two processes is rounded otherwise than one over all samples
-
-
-@contextlib.contextmanager
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        yield str(found.getsockname()[1])
 
 
 @pytest.fixture
 def told(monkeypatch):
     """The environment as torchrun sets it for one process."""
-    with free_port() as port:
-        pass
-    for name, value in {**TOLD, "MASTER_PORT": port}.items():
+    for name, value in TOLD.items():
         monkeypatch.setenv(name, value)
     return monkeypatch
 
@@ -68,7 +58,7 @@ def test_a_missing_variable_is_named(told, name):
 
 
 def test_a_port_in_use_is_named_with_what_to_do(told):
-    with free_port() as port, socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
         told.setenv("MASTER_PORT", port)
         with pytest.raises(ConnectionError, match=rf"MASTER_PORT={port}: .*choose a free port"):
@@ -128,7 +118,7 @@ def test_the_shares_of_a_batch_make_its_gradient(size, monkeypatch):
     digits = data.load(device="cpu")
     x, y = digits.x_train[:size].double(), digits.y_train[:size]
     torch.manual_seed(0)
-    model = ConvNet().double()
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).double()
     whole = torch.autograd.grad(cross_entropy(model(x), y), list(model.parameters()))
     shares = [torch.zeros_like(g) for g in whole]
     monkeypatch.setattr(dist, "world", lambda: 3)
@@ -136,35 +126,19 @@ def test_the_shares_of_a_batch_make_its_gradient(size, monkeypatch):
         monkeypatch.setattr(dist, "rank", lambda number=number: number)
         model.zero_grad()
         optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
-        loop.learn(model, optimizer, x, y, contextlib.nullcontext(), 1)
+        loop.learn(model, optimizer, x, y, nullcontext(), 1)
         for share, weight in zip(shares, model.parameters(), strict=True):
             share += weight.grad / 3  # the mean that DDP and FSDP take
     for g, share in zip(whole, shares, strict=True):
         assert (g - share).abs().max() < CLOSE
 
 
-DOUBLE = [*EPOCH, "--precision", "float64"]
+TRAIN, KILLED = "adamlib/train.py", "experiments/killed.py"
+DOUBLE = ["--batch-size", "7", "--device", "cpu", "--precision", "float64"]  # 7, 7, 7 and 1 images
 
 
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory):
-    """The folder of one process in float64."""
-    folder = tmp_path_factory.mktemp("alone")
-    train.main([*DOUBLE, "--checkpoint", str(folder)])
-    return folder
-
-
-@pytest.mark.parametrize("how", [[], ["--shard"]], ids=["DDP", "FSDP2"])
-def test_two_processes_equal_one_and_one_can_go_on_for_two(alone, tmp_path, how):
-    one = checkpoints.read(checkpoints.Checkpoints(alone).newest())
-    two = kills.trained(tmp_path / "two", options=[*DOUBLE, *how])
-    assert one["step"] == two["step"] == 7
-    near(one, two)
-    later = []
-    for folder in (shutil.copytree(alone, tmp_path / "alone"), tmp_path / "two"):
-        train.main([*DOUBLE, "--epochs", "2", "--resume", "--checkpoint", str(folder)])
-        later.append(checkpoints.read(checkpoints.Checkpoints(folder).newest()))
-    near(*later)
+def last(folder):
+    return checkpoints.read(checkpoints.Checkpoints(folder).newest())
 
 
 def near(one, two):
@@ -175,123 +149,121 @@ def near(one, two):
         assert one["history"][key] == pytest.approx(two["history"][key], abs=CLOSE)
 
 
-@pytest.mark.parametrize("place", ["step 3", "save 4"])
-@pytest.mark.parametrize("rank", [0, 1])
-def test_a_killed_worker_is_restarted_and_ends_with_the_same_bits(tmp_path, whole, rank, place):
-    resumed = kills.trained(tmp_path, kill=f"{rank} {place}", options=RUN)
-    assert resumed["step"] == 7 and kills.differing(whole, resumed) == 0
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [[], ["--shard"]], ids=["DDP", "FSDP2"])
+def test_two_processes_equal_one_and_each_can_go_on_for_the_other(own, tmp_path, how):
+    one, two, turn = (str(tmp_path / name) for name in ("one", "two", "turn"))
+    options = [*DOUBLE, "--data", str(own), "--epochs", "1", "--checkpoint"]
+    train.main([*options, one])
+    said = together(command, TRAIN, [*options, two, *how])
+    assert json.loads(said[0][1])["shard"] == bool(how) and said[1][1] == ""
+    assert last(one)["step"] == last(two)["step"] == 4
+    near(last(one), last(two))
+    shutil.copytree(one, turn)
+    longer = [*DOUBLE, "--data", str(own), "--epochs", "2", "--resume", "--checkpoint"]
+    together(command, TRAIN, [*longer, turn, *how])
+    for folder in (one, two):
+        train.main([*longer, folder])
+    near(last(one), last(two))
+    near(last(one), last(turn))
 
 
-LAYERS = """
-import sys
-import torch
-from torch import nn
-from adamlib import data, optim
-from adamlib.runs import dist
-from adamlib.train import train
-
-folder, dies = sys.argv[1], int(sys.argv[2])
-with dist.group("cpu") as device:
-    torch.manual_seed(dist.rank())  # DDP starts from the first one's weights
-    layers = nn.Flatten(), nn.Linear(64, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.5)
-    model = nn.Sequential(*layers, nn.Linear(16, 10))
-    optimizer, steps = optim.Adam(model.parameters()), []
-
-    def die(*_):
-        steps.append(1)
-        assert len(steps) != dies
-
-    optimizer.register_step_post_hook(die)
-    digits = data.load(device="cpu")
-    options = {"checkpoint": folder, "resume": True, "save_every": 2, "progress": False}
-    train(model, digits, optimizer, 2, 200, device=device, **options)
-"""
+RUN = ["--epochs", "2", "--batch-size", "4", "--save-every", "2", "--device", "cpu", "--resume"]
+KILLS = ["0 step 3", "1 step 5", "0 save 6", "2 save 8"]  # one in each life
 
 
-def test_two_processes_share_what_batch_normalization_and_dropout_need(tmp_path):
-    (tmp_path / "own.py").write_text(LAYERS)
-    stored = []
-    for name, lives in (("whole", [0]), ("dies", [5, 0])):
-        for dies in lives:
-            command = [sys.executable, *kills.LAUNCH, "2", str(tmp_path / "own.py")]
-            run = [*command, str(tmp_path / name), str(dies)]
-            environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-            done = subprocess.run(run, env=environment, capture_output=True, timeout=120)
-            assert (done.returncode == 0) == (dies == 0), done.stderr
-        stored.append(checkpoints.read(checkpoints.Checkpoints(tmp_path / name).newest()))
-    assert kills.differing(*stored) == 0
-    for one, other in zip(*(run["random"] for run in stored), strict=True):
+@pytest.mark.slow
+def test_processes_killed_in_every_way_end_with_the_same_bits(own, tmp_path):
+    """Three: two numbers have one sum, in any order; DDP's first pass adds in one of its own."""
+    run = [*RUN, "--data", own, "--checkpoint"]
+    together(command, TRAIN, [*run, tmp_path / "whole"], processes=3)
+    how = {"processes": 3, "restarts": len(KILLS)}
+    lives = together(command, KILLED, [*run, tmp_path / "dies"], ", ".join(KILLS), **how)
+    assert [life for life, _ in lives.values()] == [len(KILLS)] * 3
+    whole, resumed = last(tmp_path / "whole"), last(tmp_path / "dies")
+    assert resumed["step"] == 12 and kills.differing(whole, resumed) == 0
+
+
+def normalized(own, folder, stops=None):
+    """Train with batch normalization and dropout; process 1 may get signals after some steps."""
+    with dist.group("cpu") as device:
+        torch.manual_seed(dist.rank())  # DDP starts from the first one's weights
+        model, steps = network(nn.Dropout(0.5)), []
+        optimizer = optim.Adam(model.parameters())
+
+        def count(*_):
+            steps.append(1)
+            if dist.rank() == 1 and len(steps) == stops:
+                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), signal.SIGINT)  # torchrun passes on the terminal's
+
+        optimizer.register_step_post_hook(count)
+        options = {"checkpoint": folder, "resume": True, "device": device, "progress": False}
+        try:
+            train.train(model, data.load(own, device=device), optimizer, 2, 8, **options)
+        except KeyboardInterrupt as stop:
+            return str(stop)
+
+
+def network(*layers):
+    layers = nn.Linear(9, 16), nn.BatchNorm1d(16), nn.ReLU(), *layers, nn.Linear(16, 10)
+    return nn.Sequential(nn.Flatten(), *layers)
+
+
+@pytest.mark.slow
+def test_two_processes_stop_together_and_share_normalization_and_dropout(own, tmp_path):
+    together(normalized, own, tmp_path / "whole")
+    said = together(normalized, own, tmp_path / "stops", 4)
+    assert all("stopped after step 4, saved" in said[rank] for rank in range(2))
+    together(normalized, own, tmp_path / "stops")
+    whole, resumed = last(tmp_path / "whole"), last(tmp_path / "stops")
+    assert kills.differing(whole, resumed) == 0
+    for one, other in zip(whole["random"], resumed["random"], strict=True):
         assert torch.equal(one["cpu"], other["cpu"])
     for key in ("train_loss", "held_out_loss"):
-        assert stored[0]["history"][key] == stored[1]["history"][key]
-    layers = nn.Flatten(), nn.Linear(64, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 10)
-    model, digits = nn.Sequential(*layers), data.load(device="cpu")
-    names = dict(zip(model.state_dict(), stored[0]["model"].values(), strict=True))
-    model.load_state_dict(names)
-    measured = loop.evaluate(model, digits.x_test, digits.y_test)[0]
+        assert whole["history"][key] == resumed["history"][key]
+    model, images = network(nn.Identity()), data.load(own, device="cpu")
+    model.load_state_dict(whole["model"])
+    measured = loop.evaluate(model, images.x_test, images.y_test)[0]
     # float32, summed in two parts; with means of their own the two would be off by 1e-3
-    assert measured == pytest.approx(stored[0]["history"]["held_out_loss"][-1], rel=1e-5)
+    assert measured == pytest.approx(whole["history"]["held_out_loss"][-1], rel=1e-5)
 
 
-def test_three_processes_add_in_the_same_order_after_a_restart(tmp_path):
-    """Of two numbers the order does not matter; DDP's first pass adds in one of its own."""
-    options = {"options": RUN, "processes": 3}
-    unbroken = kills.trained(tmp_path / "whole", **options)
-    resumed = kills.trained(tmp_path / "killed", kill="2 step 3", **options)
-    assert kills.differing(unbroken, resumed) == 0
+def bereaved(own, folder):
+    """Train; process 1 is killed after step 3, and 0 then waits until its agent stops it."""
+    first = not folder.exists()
+
+    def learn(*arguments, learn=loop.learn):
+        learn(*arguments)
+        if first and arguments[-1] == 3:
+            os.kill(os.getpid(), signal.SIGKILL) if dist.rank() else signal.pause()
+
+    loop.learn = learn
+    return command(TRAIN, [*RUN, "--data", own, "--checkpoint", folder])
 
 
-RUN = [*EPOCH, "--save-every", "2", "--resume"]
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    return kills.trained(tmp_path_factory.mktemp("whole"), options=RUN)
-
-
-def test_two_machines_restart_together(tmp_path, whole):
+@pytest.mark.slow
+def test_two_machines_restart_together(own, tmp_path):
     """Two agents, as on two machines: only one of them loses a worker, and counts a restart."""
-    with free_port() as port:
-        pass
-    command = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--max-restarts"]
-    command += ["1", "--nproc-per-node", "1", "--rdzv-backend", "c10d", "--local-addr"]
-    command += ["127.0.0.1", "--rdzv-endpoint", f"127.0.0.1:{port}", "experiments/killed.py", *RUN]
-    environment = {**os.environ, "KILL": "1 step 3", "OMP_NUM_THREADS": "1"}
-    start = {"cwd": ROOT, "env": environment, "stderr": subprocess.PIPE, "text": True}
-    both = [
-        subprocess.Popen([*command, "--checkpoint", str(tmp_path)], stdout=subprocess.PIPE, **start)
-        for _ in range(2)
-    ]
-    try:
-        said = [agent.communicate(timeout=240) for agent in both]
-    finally:
-        for agent in both:
-            agent.kill()
-    assert [agent.returncode for agent in both] == [0, 0], said
-    assert sum("exitcode: -9" in err for _, err in said) == 1
-    assert sum(bool(out) for out, _ in said) == 1  # the first process alone writes the record
-    resumed = checkpoints.read(checkpoints.Checkpoints(tmp_path).newest())
-    assert kills.differing(whole, resumed) == 0
+    store = distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    how = {"processes": 1, "machines": 2, "restarts": 1, "store": store}
+    with ThreadPoolExecutor() as pool:
+        both = [pool.submit(together, bereaved, own, tmp_path / "run", **how) for _ in range(2)]
+    lives = [life for agent in both for life, _ in agent.result().values()]
+    assert sorted(lives) == [0, 1] and last(tmp_path / "run")["step"] == 12
 
 
-def test_ctrl_c_under_torchrun_saves_once_and_leaves(tmp_path):
-    command = [sys.executable, *kills.LAUNCH, "2", "-m", "adamlib.train", *EPOCH[2:]]
-    command += ["--epochs", "500", "--save-every", "1", "--checkpoint", str(tmp_path)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+@pytest.mark.slow
+def test_ctrl_c_under_torchrun_saves_and_leaves(own, tmp_path):
+    program = [sys.executable, *kills.LAUNCH, "2", "-m", "adamlib.train", "--data", str(own)]
+    program += ["--epochs", "9999", "--device", "cpu", "--checkpoint", str(tmp_path)]
     quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=environment, start_new_session=True, **quiet) as running:
-        while not any("step-000000003" in path.name for path in tmp_path.iterdir()):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(program, env=environment, start_new_session=True, **quiet) as running:
+        while not any(path.name >= "step-000000003" for path in tmp_path.iterdir()):
             assert running.poll() is None
+            sleep(0.1)
         os.killpg(running.pid, signal.SIGINT)  # as a terminal does
         out, err = running.communicate(timeout=120)
     assert running.returncode != 0 and "saved in" in err and not out
-    assert checkpoints.read(checkpoints.Checkpoints(tmp_path).newest())["step"] >= 3
-
-
-def test_the_record_says_how_it_was_made(tmp_path):
-    command = [sys.executable, *kills.LAUNCH, "2", "-m", "adamlib.train", *EPOCH, "--shard"]
-    command += ["--schedule", "cosine", "--warm-up", "2"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    record = json.loads(done.stdout)  # once, by the first process
-    assert (record["shard"], record["schedule"], record["warm_up"]) == (True, "cosine", 2)
+    assert last(tmp_path)["step"] >= 3

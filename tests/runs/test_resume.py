@@ -4,15 +4,16 @@ import math
 import os
 import pickle
 import signal
-import subprocess
-import sys
+from contextlib import redirect_stderr
 from functools import partial
 from pathlib import Path
+from time import sleep
 
 import pytest
 import torch
 from building import ROOT
 from safetensors.torch import load_file
+from together import command, forks
 from torch import nn
 from torch.optim import lr_scheduler
 
@@ -65,25 +66,29 @@ def same(one, other):
     return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
 
 
+@pytest.fixture(scope="module")
+def whole():
+    """The weights of the run that nothing interrupts."""
+    return go(None)
+
+
 def names(folder):
     return sorted(path.name for path in Path(folder).iterdir())
 
 
 @pytest.mark.parametrize("every", [None, 1, 2])
 @pytest.mark.parametrize("step", range(1, 10))
-def test_a_run_that_dies_after_any_step_goes_on_to_the_same_bits(tmp_path, step, every):
-    whole = go(tmp_path / "whole")
+def test_a_run_that_dies_after_any_step_goes_on_to_the_same_bits(tmp_path, whole, step, every):
     with pytest.raises(Killed):
-        go(tmp_path / "dies", dies_at=step, save_every=every)
-    assert same(go(tmp_path / "dies", resume=True, save_every=every), whole)
+        go(tmp_path, dies_at=step, save_every=every)
+    assert same(go(tmp_path, resume=True, save_every=every), whole)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: getattr(kind, "__name__", "SGD"))
 def test_every_kind_of_optimizer_goes_on_to_the_same_bits(tmp_path, kind):
-    whole = go(tmp_path / "whole", kind=kind)
     with pytest.raises(Killed):
-        go(tmp_path / "dies", kind=kind, dies_at=5, save_every=2)
-    assert same(go(tmp_path / "dies", kind=kind, resume=True), whole)
+        go(tmp_path, kind=kind, dies_at=5, save_every=2)
+    assert same(go(tmp_path, kind=kind, resume=True), go(None, kind=kind))
 
 
 SCHEDULES = {
@@ -99,26 +104,23 @@ SCHEDULES = {
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_every_kind_of_schedule_goes_on_to_the_same_bits(tmp_path, name):
+def test_every_kind_of_schedule_goes_on_to_the_same_bits(tmp_path, whole, name):
     schedule = SCHEDULES[name]
-    whole = go(tmp_path / "whole", schedule=schedule)
-    assert not same(whole, go(tmp_path / "constant"))
     with pytest.raises(Killed):
-        go(tmp_path / "dies", schedule=schedule, dies_at=5, save_every=2)
-    assert same(go(tmp_path / "dies", schedule=schedule, resume=True), whole)
+        go(tmp_path, schedule=schedule, dies_at=5, save_every=2)
+    resumed = go(tmp_path, schedule=schedule, resume=True)
+    assert same(resumed, go(None, schedule=schedule)) and not same(resumed, whole)
 
 
-def test_saving_changes_nothing_in_the_run(tmp_path):
-    assert same(go(None), go(tmp_path, save_every=1))
+def test_saving_changes_nothing_in_the_run(tmp_path, whole):
+    assert same(go(tmp_path, save_every=1), whole)
 
 
-def test_a_finished_run_returns_its_history_and_may_go_on_for_more_epochs(tmp_path):
-    whole = go(tmp_path / "six", epochs=6)
-    go(tmp_path / "three")
-    three = names(tmp_path / "three")
-    go(tmp_path / "three", resume=True)
-    assert names(tmp_path / "three") == three
-    assert same(go(tmp_path / "three", resume=True, epochs=6), whole)
+def test_a_finished_run_returns_its_history_and_may_go_on_for_more_epochs(tmp_path, whole):
+    go(tmp_path)
+    three = names(tmp_path)
+    assert same(go(tmp_path, resume=True), whole) and names(tmp_path) == three
+    assert same(go(tmp_path, resume=True, epochs=6), go(None, epochs=6))
 
 
 @pytest.mark.parametrize("keep", [1, 3])
@@ -138,15 +140,14 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(tmp_path, damage):
-    whole = go(tmp_path / "whole")
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(tmp_path, whole, damage):
     with pytest.raises(Killed):
-        go(tmp_path / "run", dies_at=8, save_every=2)
-    newest = Checkpoints(tmp_path / "run").newest()
+        go(tmp_path, dies_at=8, save_every=2)
+    newest = Checkpoints(tmp_path).newest()
     newest.write_bytes(damage(newest.read_bytes()))
     with pytest.warns(UserWarning, match=f"{newest.name} is damaged"):
-        assert same(go(tmp_path / "run", resume=True, save_every=2, keep=1), whole)
-    assert newest.with_suffix(".damaged").name in names(tmp_path / "run")
+        assert same(go(tmp_path, resume=True, save_every=2, keep=1), whole)
+    assert newest.with_suffix(".damaged").name in names(tmp_path)
 
 
 def test_when_all_are_damaged_nothing_starts(tmp_path):
@@ -218,13 +219,12 @@ def test_a_folder_in_use_is_refused_without_resume(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_waits_for_the_step_saves_and_can_be_gone_on_from(tmp_path, number):
-    whole = go(tmp_path / "whole")
+def test_ctrl_c_waits_for_the_step_saves_and_can_be_gone_on_from(tmp_path, whole, number):
     with pytest.raises(KeyboardInterrupt, match="stopped after step 5, saved in"):
-        go(tmp_path / "run", signals={5: number})
-    assert read(Checkpoints(tmp_path / "run").newest())["step"] == 5
+        go(tmp_path, signals={5: number})
+    assert read(Checkpoints(tmp_path).newest())["step"] == 5
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert same(go(tmp_path / "run", resume=True), whole)
+    assert same(go(tmp_path, resume=True), whole)
 
 
 def test_a_second_ctrl_c_does_not_wait(tmp_path):
@@ -278,11 +278,10 @@ def test_a_module_may_keep_other_things_than_tensors(tmp_path):
         torch.manual_seed(0)
         return nn.Sequential(nn.Flatten(), Odd(64, 10))
 
-    whole = go(tmp_path / "whole", model=model())
     with pytest.raises(Killed):
-        go(tmp_path / "dies", model=model(), dies_at=5)
-    resumed = go(tmp_path / "dies", model=model(), resume=True)
-    assert torch.equal(whole["1.weight"], resumed["1.weight"])
+        go(tmp_path, model=model(), dies_at=5)
+    resumed = go(tmp_path, model=model(), resume=True)
+    assert torch.equal(resumed["1.weight"], go(None, model=model())["1.weight"])
 
 
 @pytest.mark.parametrize(
@@ -304,7 +303,7 @@ def test_without_a_checkpoint_ctrl_c_is_pythons():
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_a_gradient_that_is_not_finite_stops_the_run_with_step_and_weight(tmp_path, bad):
+def test_a_gradient_that_is_not_finite_stops_the_run_with_step_and_weight(tmp_path, whole, bad):
     model = network()
     calls = []
 
@@ -318,7 +317,7 @@ def test_a_gradient_that_is_not_finite_stops_the_run_with_step_and_weight(tmp_pa
     assert all(weight.isfinite().all() for weight in model.parameters())
     stored = read(Checkpoints(tmp_path).newest())
     assert stored["step"] == 4 and all(x.isfinite().all() for x in stored["model"].values())
-    assert same(go(tmp_path, resume=True), go(None))
+    assert same(go(tmp_path, resume=True), whole)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
@@ -359,7 +358,7 @@ def test_too_little_room_on_the_disk_is_an_error_before_any_step(tmp_path):
     assert same(model.state_dict(), network().state_dict()) and names(tmp_path) == []
 
 
-def test_a_disk_that_fills_up_later_leaves_the_last_checkpoint(tmp_path):
+def test_a_disk_that_fills_up_later_leaves_the_last_checkpoint(tmp_path, whole):
     resource = pytest.importorskip("resource")  # Windows has none
     go(tmp_path / "whole", keep=99)
     sizes = [path.stat().st_size for path in reversed(Checkpoints(tmp_path / "whole").paths())]
@@ -372,7 +371,7 @@ def test_a_disk_that_fills_up_later_leaves_the_last_checkpoint(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert [name[:14] for name in names(tmp_path / "full")] == ["step-000000000"]
-    assert same(go(tmp_path / "full", resume=True), go(None))
+    assert same(go(tmp_path / "full", resume=True), whole)
 
 
 def test_what_a_file_cannot_hold_is_named_before_any_step(tmp_path):
@@ -387,17 +386,10 @@ def strange(optimizer):
     return scheduler
 
 
-@pytest.mark.parametrize(
-    ("bad", "message"),
-    [
-        ({"keep": 0}, "keep must be .* got 0"),
-        ({"save_every": 0}, "save_every must be .* got 0"),
-        ({"save_every": 1.5}, "save_every must be .* got 1.5"),
-    ],
-)
-def test_a_bad_count_is_named(tmp_path, bad, message):
-    with pytest.raises(ValueError, match=message):
-        go(tmp_path, **bad)
+@pytest.mark.parametrize(("name", "bad"), [("keep", 0), ("save_every", 0), ("save_every", 1.5)])
+def test_a_bad_count_is_named(tmp_path, name, bad):
+    with pytest.raises(ValueError, match=f"{name} must be .* got {bad}"):
+        go(tmp_path, **{name: bad})
     assert names(tmp_path) == []
 
 
@@ -407,25 +399,21 @@ def test_what_is_no_schedule_of_steps_is_named(tmp_path, bad):
         go(tmp_path, schedule=bad)
 
 
-SHELL = ["--epochs", "1", "--batch-size", "256", "--save-every", "1", "--device", "cpu"]
+SHELL = ["--epochs", "1", "--batch-size", "4", "--save-every", "1", "--device", "cpu"]
 
 
-def test_the_shell_goes_on_after_a_real_kill_in_the_middle_of_a_save(tmp_path):
-    program = [
-        sys.executable,
-        "experiments/killed.py",
-        *SHELL,
-        "--checkpoint",
-        str(tmp_path / "dies"),
-    ]
-    environment = {**os.environ, "KILL": "0 save 3"}
-    dead = subprocess.run(program, cwd=ROOT, env=environment, capture_output=True)
-    assert dead.returncode == -signal.SIGKILL
+@pytest.mark.slow
+def test_the_shell_goes_on_after_a_real_kill_in_the_middle_of_a_save(own, tmp_path):
+    run = [*SHELL, "--data", str(own), "--output", str(tmp_path / "history.json"), "--checkpoint"]
+    program = ("experiments/killed.py", [*run, tmp_path / "dies"], "0 save 3")
+    dead = forks.Process(target=command, args=program)
+    dead.start()
+    dead.join()
+    assert dead.exitcode == -signal.SIGKILL
     left = names(tmp_path / "dies")
     assert [name for name in left if name.endswith(".part")] and len(left) == 4
-    out = ["--output", str(tmp_path / "history.json")]
-    main([*SHELL, *out, "--checkpoint", str(tmp_path / "dies"), "--resume"])
-    main([*SHELL, *out, "--checkpoint", str(tmp_path / "whole")])
+    main([*run, str(tmp_path / "dies"), "--resume"])
+    main([*run, str(tmp_path / "whole")])
     stored = [read(Checkpoints(tmp_path / name).newest()) for name in ("dies", "whole")]
     assert stored[0]["step"] == 6 and same(stored[0]["model"], stored[1]["model"])
     assert not [name for name in names(tmp_path / "dies") if name.endswith(".part")]
@@ -441,20 +429,29 @@ def test_the_shell_goes_on_after_a_real_kill_in_the_middle_of_a_save(tmp_path):
         (["--shard"], 2, "shard must have several processes, got one"),
     ],
 )
-def test_the_shell_explains_what_is_wrong(arguments, code, message, capsys, monkeypatch):
+def test_the_shell_explains_what_is_wrong(own, arguments, code, message, capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     with pytest.raises(SystemExit) as stop:
-        main([*SHELL[:-4], *SHELL[-2:], *arguments])
+        main([*SHELL[:-4], *SHELL[-2:], "--data", str(own), *arguments])
     assert stop.value.code == code and message in capsys.readouterr().err
 
 
-def test_the_shell_leaves_cleanly_on_ctrl_c(tmp_path):
-    command = [sys.executable, "-m", "adamlib.train", *SHELL[2:], "--epochs", "500"]
-    command += ["--checkpoint", str(tmp_path)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
-        while not (saved := names(tmp_path)) or saved[-1] < "step-000000003":
-            assert running.poll() is None
-        running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=60)
-    assert running.returncode == 130 and "Traceback" not in said
-    assert "saved in" in said and Checkpoints(tmp_path).newest()
+def overheard(said, *arguments):
+    with said.open("w") as file, redirect_stderr(file):
+        command(*arguments)
+
+
+@pytest.mark.slow
+def test_the_shell_leaves_cleanly_on_ctrl_c(own, tmp_path):
+    folder, said = tmp_path / "run", tmp_path / "said"
+    folder.mkdir()
+    options = ["--data", own, "--epochs", "9999", "--device", "cpu", "--checkpoint", folder]
+    running = forks.Process(target=overheard, args=(said, "adamlib/train.py", options))
+    running.start()
+    while not any(name >= "step-000000003" for name in names(folder)):
+        assert running.is_alive()
+        sleep(0.05)
+    os.kill(running.pid, signal.SIGINT)
+    running.join()
+    assert running.exitcode == 130 and Checkpoints(folder).newest()
+    assert "saved in" in said.read_text() and "Traceback" not in said.read_text()
