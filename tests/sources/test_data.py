@@ -10,6 +10,7 @@ import textwrap
 import threading
 import time
 import zipfile
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -27,9 +28,12 @@ IMAGES, LABELS = DRAW.integers(0, 256, (12, 6, 6), np.uint8), np.arange(12, dtyp
 PARTS = (IMAGES[:8], LABELS[:8], IMAGES[8:], LABELS[8:])
 
 
+packed = partial(gzip.compress, mtime=0)  # the same name of a test in every process
+
+
 def as_idx(array):
     header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-    return gzip.compress(header + array.tobytes(), mtime=0)
+    return packed(header + array.tobytes())
 
 
 BODIES = dict(zip(download.FILES, map(as_idx, PARTS), strict=True))
@@ -293,20 +297,20 @@ HEADER = bytes([0, 0, 8, 1, 0, 0, 0, 3])
     ("content", "message"),
     [
         (b"", "expected as magic number 00 00 08 01, found nothing"),
-        (gzip.compress(HEADER + b"abc")[:-9], "expected a whole gzip stream, found: Compressed"),
+        (packed(HEADER + b"abc")[:-9], "expected a whole gzip stream, found: Compressed"),
         (
-            gzip.compress(HEADER + b"abc")[:-1] + b"x",
+            packed(HEADER + b"abc")[:-1] + b"x",
             "a whole gzip stream, found: Incorrect length",
         ),
         (HEADER + b"abc", "a whole gzip stream, found: Not a gzipped file"),
-        (gzip.compress(b"")[:10] + b"\xff" * 20, "a whole gzip stream, found: Error -3"),
-        (gzip.compress(b"\x00\x00"), "magic number 00 00 08 01, found 00 00$"),
-        (gzip.compress(b"\x01" + HEADER[1:]), "magic number 00 00 08 01, found 01 00 08 01"),
-        (gzip.compress(b"\x00\x00\x0d\x01" + HEADER[4:]), "00 00 08 01, found 00 00 0d 01"),
-        (gzip.compress(b"\x00\x00\x08\x03" + HEADER[4:]), "00 00 08 01, found 00 00 08 03"),
-        (gzip.compress(HEADER[:6]), "length of the header in bytes 8, found 6"),
-        (gzip.compress(HEADER + b"ab"), r"number of values for shape \[3\] 3, found 2"),
-        (gzip.compress(HEADER + b"abcd"), r"number of values for shape \[3\] 3, found 4"),
+        (packed(b"")[:10] + b"\xff" * 20, "a whole gzip stream, found: Error -3"),
+        (packed(b"\x00\x00"), "magic number 00 00 08 01, found 00 00$"),
+        (packed(b"\x01" + HEADER[1:]), "magic number 00 00 08 01, found 01 00 08 01"),
+        (packed(b"\x00\x00\x0d\x01" + HEADER[4:]), "00 00 08 01, found 00 00 0d 01"),
+        (packed(b"\x00\x00\x08\x03" + HEADER[4:]), "00 00 08 01, found 00 00 08 03"),
+        (packed(HEADER[:6]), "length of the header in bytes 8, found 6"),
+        (packed(HEADER + b"ab"), r"number of values for shape \[3\] 3, found 2"),
+        (packed(HEADER + b"abcd"), r"number of values for shape \[3\] 3, found 4"),
     ],
 )
 def test_a_file_that_is_no_idx_is_told_what_is_wrong(content, message, tmp_path):
