@@ -218,6 +218,7 @@ def test_two_processes_stop_together_and_share_normalization_and_dropout(own, tm
     together(normalized, own, tmp_path / "stops")
     whole, resumed = last(tmp_path / "whole"), last(tmp_path / "stops")
     assert kills.differing(whole, resumed) == 0
+    assert whole["model"]["2.num_batches_tracked"] == whole["step"] == 6  # DDP's first pass is none
     for one, other in zip(whole["random"], resumed["random"], strict=True):
         assert torch.equal(one["cpu"], other["cpu"])
     for key in ("train_loss", "held_out_loss"):

@@ -229,11 +229,14 @@ def test_the_shell_command_trains_in_the_precision_that_it_records(own, capsys):
     assert len({record["history"]["train_loss"][0] for record in records}) == 3
 
 
-def test_the_shell_command_records_how_it_trained(own, capsys):
-    train.main([*ONCE, "--data", str(own), "--schedule", "cosine", "--warm-up", "2"])
-    record = json.loads(capsys.readouterr().out)
-    told = [record[key] for key in ("data", "schedule", "warm_up", "shard", "lr")]
-    assert told == [str(own), "cosine", 2, False, 1e-3]  # Adam's own
+def test_the_shell_command_trains_by_the_schedule_that_it_records(own, capsys):
+    records = []
+    for schedule in ([], ["--schedule", "cosine", "--warm-up", "1"]):
+        train.main([*ONCE, "--data", str(own), "--batch-size", "4", *schedule])
+        records.append(json.loads(capsys.readouterr().out))
+    told = [records[1][key] for key in ("data", "schedule", "warm_up", "shard", "lr")]
+    assert told == [str(own), "cosine", 1, False, 1e-3]  # Adam's own
+    assert records[0]["history"]["train_loss"] != records[1]["history"]["train_loss"]
 
 
 def test_the_shell_command_writes_the_history(own, tmp_path):
