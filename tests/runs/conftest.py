@@ -1,4 +1,6 @@
-"""Images that are learned in no time."""
+"""Images that are learned in no time, and a Ctrl-C that is heard."""
+
+import signal
 
 import numpy as np
 import pytest
@@ -18,3 +20,11 @@ def own(tmp_path_factory):
         arrays |= {f"x_{part}": images.reshape(n, 3, 3), f"y_{part}": labels}
     np.savez(path, **arrays)
     return path
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c():
+    """Ctrl-C as a terminal sends it: a program that starts in the background is deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
