@@ -10,8 +10,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
+from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from tqdm import tqdm
 
@@ -23,23 +25,24 @@ forks.set_forkserver_preload(
 
 
 def together(job, *arguments, processes=2, restarts=0, machines=1, store=None):
-    """{rank: what `job` returns}; the agent of torchrun starts the processes, of one machine.
+    """{rank: what `job` returns}; torchrun's agent starts the processes, again if one dies.
 
-    store: where the agents of several machines meet.
+    store: where the agents meet if there are several machines, each with one.
     """
     how = {"run_id": "tests", "start_method": "forkserver", "max_restarts": restarts}
     how |= {"rdzv_backend": "c10d", "local_addr": "127.0.0.1", "rdzv_endpoint": "127.0.0.1:0"}
     if store is not None:
         how |= {"rdzv_endpoint": f"127.0.0.1:{store.port}", "rdzv_configs": {"is_host": False}}
-    launch = elastic_launch(LaunchConfig(machines, machines, processes, **how), alone)
-    with ThreadPoolExecutor() as pool:  # in the main thread it would take the signals
-        return pool.submit(launch, job, *arguments).result()
+    with TemporaryDirectory() as logs, ThreadPoolExecutor() as pool:
+        how["logs_specs"] = DefaultLogsSpecs(logs)
+        agent = elastic_launch(LaunchConfig(machines, machines, processes, **how), alone)
+        return pool.submit(agent, job, *arguments).result()  # the main thread keeps its signals
 
 
 def alone(job, *arguments):
     """What `job` returns on one core; a process that hangs dies."""
     torch.set_num_threads(1)
-    signal.alarm(300)
+    signal.alarm(150)
     return job(*arguments)
 
 
