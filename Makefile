@@ -36,8 +36,8 @@ serve: book ## build the book and serve it on this machine (PORT=8000)
 
 test: export OMP_NUM_THREADS := 1
 test: lint form | $(LOG) ## check everything
-	@$(MAKE) -s book ALL=--all >$(LOG)/book 2>&1 & book=$$!; \
-	$(MAKE) -s proofs; proofs=$$?; wait $$book || { cat $(LOG)/book; exit 1; }; exit $$proofs
+	@$(MAKE) -s -o $(SET_UP) book ALL=--all >$(LOG)/book 2>&1 & book=$$!; \
+	$(MAKE) -s -o $(SET_UP) proofs; proofs=$$?; wait $$book || { cat $(LOG)/book; exit 1; }; exit $$proofs
 	@last() { tail -n 1 $(LOG)/$$1 | sed 's/ in [0-9.]*s.*//'; }; \
 	seconds=$$(($$(date +%s) - $(STARTED))); \
 	echo "make test: ruff clean; tests and cells: $$(last proofs); $$(last form); $$(last links);" \
