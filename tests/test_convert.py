@@ -141,6 +141,7 @@ def extra_decay(walk):
     return walk["settings"].get("weight_decay") and walk["optimizer"] not in ("Adam", "AdamW")
 
 
+@pytest.mark.slow
 @refused
 def test_what_is_refused_goes_elsewhere_whatever_the_setting(walk):
     cls, arguments = without_the_refused(walk)

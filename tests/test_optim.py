@@ -47,6 +47,7 @@ DTYPES = {  # and the tolerance after 12 steps from weights of about 1
 }
 
 
+@pytest.mark.slow
 @every_class
 @every_engine
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -469,6 +470,7 @@ def test_engines_round_up_and_down_at_random_in_the_same_places(name, layout):
     assert same_bits(two, again)
 
 
+@pytest.mark.slow
 @every_engine
 def test_rounding_at_random_is_unbiased_where_rounding_to_the_nearest_is_not(engine):
     def mean(dtype, state_dtype):

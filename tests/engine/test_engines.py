@@ -314,6 +314,7 @@ def test_a_kernel_is_compiled_once_and_kept(cold, monkeypatch):
     assert list(cold.iterdir()) == [path]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [lambda x: x[:-9], lambda x: b"", lambda x: b"\xff" + x, lambda x: x.replace(b"fmul", b"fadd")],

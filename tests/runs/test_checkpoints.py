@@ -52,6 +52,7 @@ MODELS = {  # weights, those without gradient, the tolerance
 }
 
 
+@pytest.mark.slow
 @every_class
 @every_engine
 @pytest.mark.parametrize("model", MODELS)

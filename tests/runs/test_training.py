@@ -90,6 +90,7 @@ def test_training_needs_no_float64_which_mps_lacks(optimizer):
         run(optimizer, epochs=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", train.PRECISIONS)
 def test_the_same_seed_gives_the_same_weights_and_another_seed_does_not(precision):
     options = dict(batch_size=48, epochs=1, precision=precision)

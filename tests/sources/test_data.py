@@ -124,6 +124,7 @@ def test_a_data_set_is_downloaded_once_and_comes_in_its_own_split(offer, server,
     assert np.array_equal(first.x_test[:, 0], expected.astype(np.float32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("way", "reason"),
     [

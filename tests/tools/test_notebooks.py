@@ -110,6 +110,7 @@ def test_a_run_stores_the_outputs_in_a_form_that_passes_the_check(tmp_path):
     assert notebooks.read(path).cells[0].outputs[0].text == f"{tmp_path.name}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["1 / 0", "import warnings\nwarnings.warn('no')"])
 def test_a_run_that_raises_or_warns_names_the_cell_and_stores_nothing(tmp_path, source):
     path = stored(tmp_path / "01_a.ipynb", new_markdown_cell("a"), new_code_cell(source, id="bad"))
