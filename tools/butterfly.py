@@ -67,7 +67,8 @@ def flight(path, size, run):
     notebook = read(path)
     notebook.cells.insert(0, new_code_cell(NUDGE.format(run=run, size=size)))
     resources = {"metadata": {"path": path.parent}}
-    settings = {"timeout": CELL_SECONDS, "extra_arguments": QUIET, "allow_errors": True}
+    settings = {"timeout": CELL_SECONDS, "extra_arguments": QUIET}
+    settings |= {"allow_errors": True, "coalesce_streams": True}  # a print may come in two parts
     Client(notebook, resources=resources, **settings).execute()
     return [(said(cell), failure(cell)) for cell in notebook.cells[1:] if cell.cell_type == "code"]
 
