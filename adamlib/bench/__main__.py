@@ -6,8 +6,8 @@ import re
 import shlex
 import sys
 import time
+from contextlib import suppress
 from functools import partial
-from pathlib import Path
 
 import torch
 from tqdm import tqdm
@@ -20,13 +20,15 @@ from adamlib.engine import compiler
 
 def parse(arguments):
     """Return the options of the command line; wrong ones end the program with a message."""
+    with suppress(AttributeError):  # signs that a terminal lacks come as question marks
+        sys.stdout.reconfigure(errors="replace")
     parser = argparse.ArgumentParser("python -m adamlib.bench", description=main.__doc__)
     flag, cores = parser.add_argument, report.cores()
     flag("--quick", action="store_true", help="less of everything, in a minute")
     flag("--case", nargs="+", choices=CASES, metavar="NAME", help=f"only these: {', '.join(CASES)}")
     flag("--threads", nargs="+", type=int, help="of the processor; 1 and 2, or 1 for CUDA")
     flag("--device", choices=("auto", "cpu", "cuda"), default="auto", help="CUDA if there is one")
-    flag("--output", type=Path, help="a .json file, or a folder for bench-DEVICE.json")
+    flag("--output", type=files.path_of, help="a .json file, or a folder for bench-DEVICE.json")
     options = parser.parse_args(arguments)
     if options.device == "auto":
         options.device = "cuda" if torch.cuda.is_available() else "cpu"

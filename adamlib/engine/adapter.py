@@ -1,15 +1,15 @@
 """Any rule as a torch.optim optimizer: the contract, once for all rules."""
 
 import inspect
-from collections import defaultdict
 from itertools import compress
 from operator import not_
 
 import torch
 
-from adamlib.engine import arguments
+from adamlib.engine import arguments, states
+from adamlib.engine.arguments import number_of
 from adamlib.engine.choice import check_engine
-from adamlib.engine.runner import Runner, number_of, with_gradient
+from adamlib.engine.runner import Runner, with_gradient
 
 
 class RuleOptimizer(torch.optim.Optimizer):
@@ -41,7 +41,7 @@ class RuleOptimizer(torch.optim.Optimizer):
         defaults |= {name: options.pop(name) for name in arguments.LATER if name in options}
         for name, value in options.items():
             arguments.check_switch(type(self), name, value)
-        arguments.check_group(type(self), defaults)
+        defaults = arguments.group_of(type(self), defaults)
         self.engine, self.state_dtype, self._runners = engine, state_dtype, {}
         super().__init__(arguments.listed(params), defaults)
 
@@ -50,61 +50,65 @@ class RuleOptimizer(torch.optim.Optimizer):
         if isinstance(param_group, dict):
             if "params" not in param_group:
                 raise ValueError(f"a parameter group needs 'params', got {sorted(param_group)}")
-            arguments.check_group(type(self), param_group)
-            exact = {**self.defaults, **param_group}["differentiable"]
+            checked = arguments.group_of(type(self), param_group)
+            exact = {**self.defaults, **checked}["differentiable"]
             check_engine(self.rule, self.engine, self.state_dtype, exact)
-            param_group["params"] = arguments.tensors(param_group["params"], self.state_dtype)
-            self._drop_switches(param_group)
+            params = arguments.tensors(param_group["params"], self.state_dtype)
+            param_group |= {**checked, "params": params}
+            states.drop_switches(type(self), param_group)
         super().add_param_group(param_group)
 
     @torch._disable_dynamo  # torch.compile cannot follow addresses
     def step(self, closure=None):
         """Take one step from the gradients in `.grad`; return the closure's loss or None."""
         loss = None if closure is None else torch.enable_grad()(closure)()
-        work = [x for number in range(len(self.param_groups)) for x in self._work(number)]
-        for group, runner, states in work:  # nothing has changed until here
+        try:
+            work = self._work()
+        except KeyError:  # of a state that was put in by hand
+            for group in self.param_groups:
+                given = {w: self.state[w] for w in group["params"] if self.state.get(w)}
+                self.state |= states.load(self, [{**group, "params": [*given]}], given)
+            work = self._work()
+        for group, runner, t, moved, clocks in work:  # nothing has changed until here
             exact = group["differentiable"]
             hyper = {name: group[name] if exact else number_of(group[name]) for name in self.own}
             decay = 0 if "weight_decay" in self.own else group["weight_decay"]
-            t = states[0]["step"] + 1
             with torch.set_grad_enabled(exact):
                 sign = -1 if group["maximize"] else 1
                 runner.step(t, hyper, sign, decay if exact else number_of(decay))
-            for state in states:
+            for state in moved:
                 state["step"] = t
+            for clock in clocks:
+                clock.fill_(t)
         return loss
 
-    def _work(self, number):
-        """Yield (group, runner, states) for the weights of a group that are at the same step."""
-        group = self.param_groups[number]
-        weights, grads = with_gradient(group["params"])
-        states = list(map(self.state.__getitem__, weights))
-        for w in compress(weights, map(not_, states)):
-            self.state[w].update(self._start(w))
-        columns = [weights, grads, *([x[name] for x in states] for name in self.names.values())]
-        clocks = [state["step"] for state in states]
-        different = sorted(set(clocks))
-        for k, clock in enumerate(different):
-            own = [*columns, states]
-            if len(different) > 1:
-                marks = [other == clock for other in clocks]
-                own = [list(compress(column, marks)) for column in own]
-            runner = self._runner(number, k, group["differentiable"])
-            runner.look(own[:-1])
-            yield group, runner, own[-1]
+    def _work(self):
+        """Return [(group, runner, next step, states, clocks)], of weights at the same step each.
 
-    def _drop_switches(self, group):
-        """Remove what only torch.optim has; it was checked to ask for what this class does."""
-        for name in (*self.implies, *arguments.SPEED):
-            group.pop(name, None)
-
-    def _start(self, w):
-        """Return the state of a weight before its first step, laid out in memory as the weight."""
-        buffers = {
-            name: torch.full_like(w, start, dtype=self.state_dtype, requires_grad=False)
-            for name, start in zip(self.names.values(), self.starts, strict=True)
-        }
-        return {"step": 0, **buffers}
+        `clocks` are tensors that hold the step, put in by hand: processes may share them.
+        """
+        work = []
+        for number, group in enumerate(self.param_groups):
+            weights, grads = with_gradient(group["params"])
+            own = list(map(self.state.__getitem__, weights))
+            for w in compress(weights, map(not_, own)):
+                self.state[w].update(states.start(self, w))
+            steps = [state["step"] for state in own]
+            buffers = [[state[name] for state in own] for name in self.names.values()]
+            plain = set(map(type, steps)) <= {int}
+            counts = steps if plain else list(map(int, steps))
+            for k, count in enumerate(sorted(set(counts))):
+                part = weights, grads, *buffers, own, steps
+                if len(set(counts)) > 1:
+                    marks = [other == count for other in counts]
+                    part = [list(compress(column, marks)) for column in part]
+                *columns, moved, clocks = part
+                runner = self._runner(number, k, group["differentiable"])
+                runner.look(columns)
+                clocks = [] if plain else list(filter(torch.is_tensor, clocks))
+                moved = moved if plain else [x for x in moved if not torch.is_tensor(x["step"])]
+                work.append((group, runner, count + 1, moved, clocks))
+        return work
 
     def _runner(self, *key):
         if key not in self._runners:
@@ -125,23 +129,6 @@ class RuleOptimizer(torch.optim.Optimizer):
     def __setstate__(self, state):
         """Take over what was unpickled, or what `load_state_dict` has matched to the weights."""
         if "defaults" not in state:
-            state = {**state, "state": self._load(state["param_groups"], state["state"])}
+            state = {**state, "state": states.load(self, state["param_groups"], state["state"])}
         super().__setstate__(state)
         self._runners = {}
-
-    @torch.no_grad()
-    def _load(self, groups, values):
-        """Return `values` as this optimizer's state, checked first and copied; clean the groups."""
-        for group in groups:
-            arguments.check_state(type(self), group, values)
-        own = defaultdict(dict, values)
-        for w in filter(torch.is_tensor, values):
-            own[w] = self._start(w) | {"step": int(values[w].get("step", 0))}
-            for name in self.names.values():
-                if values[w][name] is not None:
-                    own[w][name].copy_(values[w][name])
-        for group in groups:
-            self._drop_switches(group)
-            for name in arguments.LATER:
-                group.setdefault(name, False)
-        return own

@@ -4,6 +4,7 @@ Where PyTorch has a good message for a mistake, its words are kept.
 """
 
 import math
+from difflib import get_close_matches
 from numbers import Real
 
 import numpy as np
@@ -12,49 +13,72 @@ import torch
 BELOW_ONE = ("betas", "momentum", "alpha")  # the share of the past that an average keeps
 # they tell one optimizer's groups from another's
 FOREIGN = ("betas", "momentum", "alpha", "eps", "amsgrad", "dampening", "lr_decay", "centered")
+ELSEWHERE = ("learning_rate", "beta1", "beta2", "epsilon", "nesterov")  # in other libraries
 LATER = ("maximize", "differentiable")  # old checkpoints of torch.optim lack them
-SCHEDULED = ("initial_lr", "swa_lr", "max_lr", "min_lr", "base_momentum", "max_momentum")
 SPEED = ("foreach", "fused", "capturable")  # how torch.optim computes; here the engine decides
+VARIANTS = {  # a switch of torch.optim -> the class that is it, on and off
+    "amsgrad": {True: "AMSGrad", False: "Adam"},
+    "decoupled_weight_decay": {True: "AdamW", False: "Adam"},
+    "nesterov": {True: "Nesterov", False: "Momentum"},
+}
 
 
-def check_number(name, value):
-    """Raise unless `value` is a number, or a tensor of one, in the range of `name`."""
-    if isinstance(value, torch.Tensor):
-        if value.numel() != 1:
-            raise ValueError(f"Tensor {name} must be 1-element, got {value!r}")
-        value = value.item()
-    if isinstance(value, bool) or not isinstance(value, Real):
+def number(name, value, least=0):
+    """Return a number in the range of `name` as Python's own, or the tensor of one that it is."""
+    single = math.prod(getattr(value, "shape", (2,))) == 1  # NumPy's, or a tensor
+    if isinstance(value, torch.Tensor) and not single:
+        raise ValueError(f"Tensor {name} must be 1-element, got {value!r}")
+    plain = value.item() if single else value
+    if isinstance(plain, bool) or not isinstance(plain, Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
     below_one = name.startswith(BELOW_ONE)
-    if not 0 <= value < (1 if below_one else math.inf):  # also turns nan away
+    if not (least <= plain < (1 if below_one else math.inf) and plain > -math.inf):  # nor nan
         allowed = "in [0, 1)" if below_one else "finite and >= 0"
-        raise ValueError(f"{name} must be {allowed}, got {value!r}")
+        raise ValueError(f"{name} must be {allowed}, got {plain!r}")
+    if isinstance(value, torch.Tensor):
+        return value
+    return plain if isinstance(plain, int) else float(plain)
 
 
-def check_hyper(name, value):
-    """Raise ValueError or TypeError unless `value` is allowed for the hyperparameter `name`."""
+def hyper(name, value, least=0):
+    """Return `value` as the groups keep it; raise unless the hyperparameter `name` may have it."""
     if name == "betas":
-        if not isinstance(value, tuple | list) or len(value) != 2:
+        try:
+            pair = tuple(value)  # a list, an array, what a configuration file gives
+        except TypeError:
+            pair = ()
+        if len(pair) != 2:
             raise ValueError(f"betas must be two numbers in [0, 1), got {value!r}")
-        for i, beta in enumerate(value):
-            check_number(f"betas[{i}]", beta)
-    elif name in ("maximize", "differentiable"):
+        return tuple(number(f"betas[{i}]", beta) for i, beta in enumerate(pair))
+    if name in ("maximize", "differentiable"):
         if not isinstance(value, bool):
             raise TypeError(f"{name} must be True or False, got {value!r}")
-    else:
-        check_number(name, value)
+        return value
+    return number(name, value, least)
 
 
-def check_group(cls, group):
-    """Raise unless the keys and values of a parameter group are those of the optimizer `cls`."""
+def group_of(cls, group):
+    """Return a parameter group of the optimizer `cls` with its numbers as Python's own.
+
+    Raises for a value out of range and for a key that is another optimizer's or looks misspelt;
+    what else stands in a group (lr_scale, layer_id, rho) is of no concern here, and stays.
+    """
+    checked = dict(group)
     for name, value in group.items():
         if name in cls.hyper:
-            check_hyper(name, value)
+            checked[name] = hyper(name, value)
         elif name in cls.implies or name in SPEED:
             check_switch(cls, name, value)
-        elif name not in ("params", "param_names", "name", *SCHEDULED):
+        elif alike(str(name), (*cls.hyper, *FOREIGN, *ELSEWHERE)):
             known = sorted(cls.hyper)
             raise TypeError(f"unknown hyperparameter {name!r} of {cls.__name__}; known are {known}")
+    return checked
+
+
+def alike(name, names):
+    """Return whether `name` is one of `names` or looks like one with a slip of the finger."""
+    swapped = sorted(name) in map(sorted, names)
+    return swapped or bool(get_close_matches(name, names, 1, 0.86))
 
 
 def check_switch(cls, name, value):
@@ -65,10 +89,12 @@ def check_switch(cls, name, value):
     elif name not in cls.implies:
         raise TypeError(f"{cls.__name__} got an unexpected keyword argument {name!r}")
     elif value != cls.implies[name]:
-        raise ValueError(
-            f"{name} must be {cls.implies[name]!r} for {cls.__name__}, got {value!r}; "
-            "each variant is a class of its own, see adamlib.optim"
-        )
+        other = VARIANTS.get(name, {}).get(bool(value))
+        if name == "momentum" and cls.__name__ == "GradientDescent":
+            other = "Momentum"
+        where = f"that is adamlib.optim.{other}" if other else "only torch.optim's class has that"
+        allowed = f"{name} must be {cls.implies[name]!r} for {cls.__name__}"
+        raise ValueError(f"{allowed}, got {value!r}; {where}")
 
 
 def listed(params):
@@ -114,28 +140,11 @@ def tensors(params, state_dtype):
     return params
 
 
-def check_state(cls, group, state):
-    """Raise ValueError unless `group` and `state`, about to be loaded, are of optimizer `cls`."""
-    wrong = f"loaded state dict is not of {cls.__name__}"
-    missing = [name for name in cls.hyper if name not in group and name not in LATER]
-    foreign = [name for name in FOREIGN if name in group and name not in {*cls.hyper, *cls.implies}]
-    if missing or foreign:
-        raise ValueError(f"{wrong}: it lacks {missing} and has {foreign}")
-    for name in cls.hyper.keys() & group.keys():
-        check_hyper(name, group[name])
-    for name in cls.implies.keys() & group.keys():
-        check_switch(cls, name, group[name])
-    for param in group["params"]:
-        named = {key: x for key, x in state.get(param, {}).items() if key != "step"}
-        buffers = {key: x for key, x in named.items() if x is not None}  # None: in old SGD's
-        if param in state and set(cls.names.values()) not in (set(named), set(buffers)):
-            found, own = sorted(buffers), sorted(cls.names.values())
-            raise ValueError(f"{wrong}: it has the buffers {found}, not {own}")
-        if param in state and "step" not in state[param] and "momentum_buffer" not in named:
-            raise ValueError(f"{wrong}: it has no step")  # SGD counts none
-        for key, buffer in buffers.items():
-            if buffer.shape != param.shape:
-                raise ValueError(
-                    f"loaded state dict has {key} of shape {tuple(buffer.shape)} "
-                    f"for a parameter of shape {tuple(param.shape)}"
-                )
+def number_of(value):
+    """Return a hyperparameter, or two, as Python numbers."""
+    if type(value) is float:  # by far the most frequent
+        return value
+    if isinstance(value, Real):
+        return float(value)
+    single = math.prod(getattr(value, "shape", (2,))) == 1  # a tensor, or NumPy's
+    return float(value.item()) if single else tuple(map(number_of, value))

@@ -25,13 +25,31 @@ def staged(rule):
     return text, names["constants"]
 
 
+class UnusableError(ImportError):
+    """numba is installed, but cannot be used."""
+
+
 @functools.cache
 def kernel(rule, types):
-    """Return the compiled loop of `rule` as a C function of the address of its job."""
+    """Return the compiled loop of `rule` as a C function of the address of its job.
+
+    Raises UnusableError for a numba that does not take this NumPy, that lacks its LLVM or is off.
+    """
+    try:
+        return kept(rule, types)
+    except Exception as error:  # they fail in as many ways as there are versions
+        reason = str(error).strip().partition("\n")[0]
+        raise UnusableError(f"numba cannot be used: {type(error).__name__}: {reason}") from error
+
+
+def kept(rule, types):
+    """Return the kernel from the user's cache, where it is put if it is new."""
     text = writers.loop(staged(rule)[0], types)
     versions = [importlib.metadata.version(name) for name in ("numba", "llvmlite")]
-    words = Path(__file__).with_name("intrinsics.py").read_text(encoding="utf-8")
-    key = digest("\n".join([text, words, *versions, sys.version, *processor()]))
+    words = __spec__.loader.get_data(
+        str(Path(__file__).with_name("intrinsics.py"))
+    )  # in a zip, too
+    key = digest("\n".join([text, words.decode(), *versions, sys.version, *processor()]))
     try:
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adamlib"
     except RuntimeError:  # there is no home

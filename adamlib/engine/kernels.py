@@ -118,10 +118,15 @@ def update(rule, w, g, t, *buffers, engine="auto", block=16_384, **hyper):
     if engine not in ("auto", "blocks", "numba"):
         raise ValueError(f"engine must be 'auto', 'blocks' or 'numba', got {engine!r}")
     if engine == "numba" or (engine == "auto" and compiler.can_compile(rule)):
-        launch = Launch(rule, (TYPES[w.dtype],) * len(arrays), [w.size])
-        launch.table[0] = [a.ctypes.data for a in arrays]
-        launch(t, hyper)
-        return
+        try:
+            launch = Launch(rule, (TYPES[w.dtype],) * len(arrays), [w.size])
+        except compiler.UnusableError:
+            if engine == "numba":
+                raise
+        else:
+            launch.table[0] = [a.ctypes.data for a in arrays]
+            launch(t, hyper)
+            return
     flat = [a.reshape(-1) for a in arrays]
     for start in range(0, w.size, block):
         w_, g_, *old = (a[start : start + block] for a in flat)

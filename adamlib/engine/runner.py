@@ -1,5 +1,6 @@
 """Runs a rule over tensors that it remembers, in place, step after step."""
 
+import warnings
 from itertools import repeat
 from operator import attrgetter, is_
 
@@ -77,15 +78,22 @@ class Runner:
         self.parts = []
         for (engine, types, device), rows in kinds.items():
             lengths = [columns[0][k].numel() for k in rows]
+            self.parts.append((self.launch(engine, types, lengths, device), rows))
+
+    def launch(self, engine, types, lengths, device):
+        """Return what runs these tensors, None for plain; ImportError for a tool that cannot."""
+        try:
             if engine == "numba":
-                launch = kernels.Launch(self.rule, types, lengths)
-            elif engine == "compile":
+                return kernels.Launch(self.rule, types, lengths)
+            if engine == "compile":
                 from adamlib.engine import gpu  # needs Triton
 
-                launch = gpu.Launch(self.rule, types, lengths, device)
-            else:
-                launch = None
-            self.parts.append((launch, rows))
+                return gpu.Launch(self.rule, types, lengths, device)
+        except ImportError as error:
+            if self.engine != "auto":
+                raise
+            warnings.warn(f"{error}; steps run plain, which is slower", stacklevel=2)
+        return None
 
     def choose(self, w, *others):
         """Return (engine, names of the dtypes, device) for a weight, its gradient and buffers."""
@@ -108,14 +116,17 @@ def same(column, other):
 
 
 def addresses_of(column):
-    """Return the addresses of tensors; RuntimeError for a sparse one, which has none."""
+    """Return the addresses of tensors; RuntimeError for a sparse one, KeyError for None."""
     try:
         return list(map(torch.Tensor.data_ptr, column))
+    except TypeError:
+        raise KeyError("a buffer that is None") from None
     except RuntimeError as error:
         layouts = sorted({str(x.layout) for x in column} - {"torch.strided"})
         if not layouts:
             raise
-        raise RuntimeError(f"sparse gradients are not supported, got {layouts}") from error
+        advice = "Embedding(sparse=False) gives dense ones; torch.optim.SGD and Adagrad take sparse"
+        raise RuntimeError(f"no sparse gradients are supported, got {layouts}; {advice}") from error
 
 
 def unwrap(x):
@@ -132,12 +143,3 @@ def with_gradient(params):
         params = [w for w, g in zip(params, grads, strict=True) if g is not None]
         grads = [g for g in grads if g is not None]
     return params, grads
-
-
-def number_of(value):
-    """Return a hyperparameter, or two, as Python numbers."""
-    if type(value) is float:  # by far the most frequent
-        return value
-    if isinstance(value, tuple | list):
-        return tuple(map(number_of, value))
-    return value.item() if isinstance(value, torch.Tensor) else float(value)

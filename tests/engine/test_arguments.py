@@ -2,6 +2,8 @@
 
 import copy
 import math
+from collections import UserList
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -52,6 +54,59 @@ def mistakes(cls):
                 yield key, value, ValueError
             for value in ("0.1", True, None, 1j):
                 yield key, value, TypeError
+
+
+class Pair(UserList):
+    """A sequence that is no tuple and no list, as a configuration file gives."""
+
+
+@every_class
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.array, Fraction], ids=str)
+def test_a_number_of_any_kind_is_kept_as_pythons(name, kind):
+    optimizer = PAIRS[name][0]([parameter()], lr=kind(0.5))
+    optimizer.add_param_group({"params": [parameter()], "lr": kind(0.5)})
+    for group in optimizer.param_groups:
+        assert (type(group["lr"]), group["lr"]) == (float, 0.5)
+
+
+@pytest.mark.parametrize("kind", [list, Pair, np.array, torch.tensor])
+def test_betas_may_be_any_sequence_of_two_numbers_also_when_set_later(kind):
+    given, later = kind([0.5, 0.75]), optim.Adam([parameter()])
+    later.param_groups[0]["betas"] = given
+    optimizers = [optim.Adam([parameter()], betas=betas) for betas in ((0.5, 0.75), given)]
+    for optimizer in (*optimizers, later):
+        walk((optimizer,), 3)
+    assert all(same_bits(optimizers[0], other) for other in (optimizers[1], later))
+
+
+@every_class
+def test_a_group_keeps_a_key_of_the_users_own(name):
+    own = {"lr_scale": 0.5, "layer_id": 3, "rho": 0.05, "group_name": "head", "is_bias": True}
+    optimizer = PAIRS[name][0]([{"params": [parameter()], **own}])
+    walk((optimizer,), 1)
+    again = PAIRS[name][0]([parameter()])
+    again.load_state_dict(optimizer.state_dict())
+    assert own.items() <= optimizer.param_groups[0].items()
+    assert own.items() <= again.param_groups[0].items()
+
+
+@pytest.mark.parametrize(
+    ("cls", "option", "where"),
+    [
+        (optim.Adam, {"amsgrad": True}, r"adamlib\.optim\.AMSGrad"),
+        (optim.Adam, {"decoupled_weight_decay": True}, r"adamlib\.optim\.AdamW"),
+        (optim.GradientDescent, {"momentum": 0.9}, r"adamlib\.optim\.Momentum"),
+        (optim.Momentum, {"nesterov": True}, r"adamlib\.optim\.Nesterov"),
+        (optim.Momentum, {"dampening": 0.5}, "only torch.optim"),
+        (optim.RMSProp, {"momentum": 0.9}, "only torch.optim"),
+        (optim.RMSProp, {"centered": True}, "only torch.optim"),
+        (optim.AdaGrad, {"lr_decay": 0.1}, "only torch.optim"),
+        (optim.AdaGrad, {"initial_accumulator_value": 0.1}, "only torch.optim"),
+    ],
+)
+def test_a_variant_is_told_where_it_is(cls, option, where):
+    with pytest.raises(ValueError, match=where):
+        cls([parameter()], **option)
 
 
 @every_class

@@ -516,6 +516,24 @@ def test_without_numba_auto_is_plain_and_numba_names_what_to_install(monkeypatch
         optim.Adam(parameters(), engine="compile")
 
 
+@pytest.mark.parametrize("error", [ImportError("no NumPy 2.4"), AttributeError("np.long")])
+def test_a_numba_that_cannot_be_used_is_told_and_auto_is_plain(cold, monkeypatch, error):
+    def broken(text):
+        raise error
+
+    monkeypatch.setattr(compiler, "compiled", broken)
+    optimizer, plain = ours("adam"), ours("adam", engine="plain")
+    with pytest.warns(UserWarning, match=f"numba cannot be used: .*{error}; steps run plain"):
+        walk((optimizer,), 2)
+    walk((plain,), 2)
+    assert same_bits(optimizer, plain)
+    w = np.ones(3)
+    kernels.update(rules.gradient_descent, w, np.ones(3), 1, lr=0.5)
+    assert (w == 0.5).all()
+    with pytest.raises(ImportError, match=f"numba cannot be used: .*{error}"):
+        walk((ours("adam", engine="numba"),), 1)
+
+
 def test_a_weight_on_another_device_is_named():
     optimizer = optim.Adam([torch.nn.Parameter(torch.ones(3, device="meta"))], engine="numba")
     weights_of(optimizer)[0].grad = torch.ones(3, device="meta")

@@ -146,7 +146,7 @@ def wrong_dicts(name):
     walk((good,), 1)
     good = good.state_dict()
     yield {**good, "state": {**good["state"], 1: {**good["state"][1], "alien": ramp(5)}}}
-    yield {**good, "param_groups": [{**good["param_groups"][0], "lr": -1.0}]}
+    yield {**good, "param_groups": [{**good["param_groups"][0], "lr": float("nan")}]}
     yield {**good, "param_groups": []}
     for weights in (shapes()[:-1], [*shapes(), ramp(2)], [*shapes()[:-1], ramp(2)]):
         optimizer = ours(name, lambda weights=weights: weights)

@@ -1,0 +1,74 @@
+"""A weight's state: as it starts, and as it comes from a checkpoint or from the user's own hand."""
+
+import math
+from collections import defaultdict
+
+import torch
+
+from adamlib.engine import arguments
+
+
+def start(optimizer, w):
+    """Return the state of a weight before its first step, laid out in memory as the weight."""
+    buffers = {
+        name: torch.full_like(w, at, dtype=optimizer.state_dtype, requires_grad=False)
+        for name, at in zip(optimizer.names.values(), optimizer.starts, strict=True)
+    }
+    return {"step": 0, **buffers}
+
+
+@torch.no_grad()
+def load(optimizer, groups, values):
+    """Return `values` as the optimizer's state, checked first and copied; clean the groups."""
+    for group in groups:
+        check(type(optimizer), group, values)
+    own = defaultdict(dict, values)
+    for w in filter(torch.is_tensor, values):
+        own[w] = start(optimizer, w) | {"step": int(values[w].get("step", 0))}
+        for name in optimizer.names.values():
+            if values[w][name] is not None:
+                own[w][name].copy_(values[w][name])
+    for group in groups:
+        drop_switches(type(optimizer), group)
+        for name in arguments.LATER:
+            group.setdefault(name, False)
+    return own
+
+
+def drop_switches(cls, group):
+    """Remove what only torch.optim has; it was checked to ask for what `cls` does."""
+    for name in (*cls.implies, *arguments.SPEED):
+        group.pop(name, None)
+
+
+def check(cls, group, state):
+    """Raise ValueError unless `group` and `state`, about to be loaded, are of optimizer `cls`."""
+    wrong = f"loaded state dict is not of {cls.__name__}"
+    missing = [name for name in cls.hyper if name not in group and name not in arguments.LATER]
+    foreign = [
+        name
+        for name in arguments.FOREIGN
+        if name in group and name not in {*cls.hyper, *cls.implies}
+    ]
+    if missing or foreign:
+        raise ValueError(f"{wrong}: it lacks {missing} and has {foreign}")
+    for name in cls.hyper.keys() & group.keys():
+        arguments.hyper(
+            name, group[name], -math.inf if name == "lr" else 0
+        )  # some schedules end below 0
+    for name in cls.implies.keys() & group.keys():
+        arguments.check_switch(cls, name, group[name])
+    for param in group["params"]:
+        named = {key: x for key, x in state.get(param, {}).items() if key != "step"}
+        buffers = {key: x for key, x in named.items() if x is not None}  # None: in old SGD's
+        if param in state and set(cls.names.values()) not in (set(named), set(buffers)):
+            found, own = sorted(buffers), sorted(cls.names.values())
+            raise ValueError(f"{wrong}: it has the buffers {found}, not {own}")
+        if param in state and "step" not in state[param] and "momentum_buffer" not in named:
+            raise ValueError(f"{wrong}: it has no step")  # SGD counts none
+        for key, buffer in buffers.items():
+            if buffer.shape != param.shape:
+                raise ValueError(
+                    f"loaded state dict has {key} of shape {tuple(buffer.shape)} "
+                    f"for a parameter of shape {tuple(param.shape)}"
+                )
