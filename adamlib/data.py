@@ -1,12 +1,12 @@
 """Data sets as tensors that already lie on the device."""
 
 import os
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from adamlib import files
 from adamlib.sources import digits, download, idx, npz
 
 
@@ -62,11 +62,15 @@ def load(name="digits", *, device="auto", seed=0):
     elif name in download.SOURCES:
         paths = download.fetch(name)
         arrays = [idx.read(path, dims) for path, dims in zip(paths, (3, 1, 3, 1), strict=True)]
-    elif name.lower().endswith(".npz") and Path(name).is_file():
-        arrays = npz.read(name)
+    elif name.lower().endswith(".npz") and (path := files.path_of(name)).is_file():
+        arrays = npz.read(path)
     else:
         names = ", ".join(map(repr, ("digits", *download.SOURCES)))
-        raise ValueError(f"name must be {names} or the path of an .npz file, got {name!r}")
+        why = {"npz": ": no such file", "gz": "; `adamlib.sources.idx.read` reads an array of IDX"}
+        raise ValueError(
+            f"name must be {names} or the path of an .npz file, got {name!r}"
+            + why.get(name.lower().rpartition(".")[2], "")
+        )
     return _standardized(name, *arrays).to(device)
 
 

@@ -1,31 +1,63 @@
 """Files written whole or not at all."""
 
+import errno
 import json
 import math
 import os
+from pathlib import Path
+
+#: What a file system answers that cannot sync: network shares, mounted drives, many of FUSE's.
+CANNOT = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EPERM, errno.EACCES, errno.EBADF}
+
+
+def path_of(name):
+    """Return the path that a user means by `name`: ~ is the home folder, also after a =."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as error:  # there is no such home
+        raise ValueError(f"a path that begins with ~ needs a home folder, got {name!r}") from error
 
 
 def write(path, content):
-    """Write text or bytes to `path` whole or not at all: a temporary name, synced, renamed."""
+    """Write text or bytes to `path` whole or not at all: a temporary name, synced, renamed.
+
+    Raises OSError, with the path, for what cannot be written.
+    """
     content = content.encode() if isinstance(content, str) else content
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
         temporary.replace(path)
         sync_folder(path.parent)
+    except OSError as error:
+        if error.errno and not error.filename:  # a write or a sync does not say where
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync(number):
+    """Make a file, or a rename in a folder, outlast a loss of power, where that is possible."""
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if error.errno not in CANNOT:
+            raise
 
 
 def sync_folder(folder):
     """Make a rename in `folder` outlast a loss of power; Windows does so by itself."""
     if os.name == "posix":
-        number = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(number)
+            number = os.open(folder, os.O_RDONLY)
+        except OSError:  # it may be written to, but not read
+            return
+        try:
+            sync(number)
         finally:
             os.close(number)
 

@@ -54,7 +54,8 @@ def warm_up(t, *, steps):
 def one_cycle(t, *, steps, rise=0.3, initial=0.04, final=4e-6):
     """Return a glide up from `initial` to 1 in the share `rise` of the steps, then down to `final`.
 
-    The rate (and not the momentum) of OneCycleLR, whose `max_lr` is the base rate. The 1cycle
+    The rate (and not the momentum) of OneCycleLR, whose `max_lr` is the base rate, in each of the
+    `steps`; after the last one it stays at `final`, where OneCycleLR's goes on. The 1cycle
     policy is Smith & Topin's (2018); the two phases follow fastai.
     """
     _check_length("steps", steps)
@@ -62,7 +63,8 @@ def one_cycle(t, *, steps, rise=0.3, initial=0.04, final=4e-6):
         _check_share(name, value)
     top = rise * steps - 1
     if not 0 < top < steps - 1:
-        raise ValueError(f"rise must leave steps on both sides, got {rise!r} of {steps!r} steps")
+        found = f"got {rise!r} of {steps!r} steps; train for more of them"
+        raise ValueError(f"rise must leave steps on both sides, {found}")
     if t <= top:
         return _glide(initial, 1.0, t / top)
     return _glide(1.0, final, min((t - top) / (steps - 1 - top), 1.0))

@@ -6,8 +6,6 @@ For programs, `from adamlib.train import train`, which is `adamlib.runs.loop.tra
 import argparse
 import math
 import sys
-from functools import partial
-from pathlib import Path
 
 import torch
 from torch.optim.lr_scheduler import LambdaLR
@@ -43,11 +41,11 @@ def parse(arguments):
     choices = (*PRECISIONS, "float64")
     add("--precision", choices=choices, default="float32", help="to compute in")
     add("--shard", action="store_true", help="cut weights and buffers over the processes (FSDP2)")
-    add("--checkpoint", type=Path, metavar="FOLDER", help="to save the run in, after each epoch")
+    add("--checkpoint", type=files.path_of, metavar="FOLDER", help="to save in after each epoch")
     add("--save-every", type=int, metavar="STEPS", help="and each so many steps")
     add("--keep", type=int, default=3, metavar="N", help="the last N checkpoints")
     add("--resume", action="store_true", help="go on from the newest checkpoint if there is one")
-    add("--output", type=Path, help="a .json file; None is standard output")
+    add("--output", type=files.path_of, help="a .json file; None is standard output")
     options = parser.parse_args(arguments)
     if options.output and (options.output.is_dir() or not options.output.parent.is_dir()):
         parser.error(f"output must be a file in a folder that exists, got {options.output}")
@@ -58,17 +56,27 @@ def parse(arguments):
     return parser, options
 
 
+class Factor:
+    """The factor of the learning rate at step t; a checkpoint of its LambdaLR tells its settings.
+
+    `steps` are those of all epochs, None for a shape that does not depend on their number.
+    """
+
+    def __init__(self, schedule, steps, warm_up):
+        self.schedule, self.steps, self.warm_up = schedule, steps, warm_up
+
+    def __call__(self, t):
+        rise = max(1, self.warm_up)
+        how = {} if self.steps is None else {"steps": self.steps}
+        how |= {"start": rise} if self.schedule == "inverse_root" else {}
+        return schedules.warm_up(t, steps=rise) * getattr(schedules, self.schedule)(t, **how)
+
+
 def schedule(options, optimizer, images):
     """Return the scheduler of the options, for an optimizer and a number of training images."""
-    steps = options.epochs * math.ceil(images / options.batch_size)
-    shape = {
-        "constant": schedules.constant,
-        "cosine": partial(schedules.cosine, steps=steps),
-        "inverse_root": partial(schedules.inverse_root, start=max(1, options.warm_up)),
-        "one_cycle": partial(schedules.one_cycle, steps=steps),
-    }[options.schedule]
-    rise = max(1, options.warm_up)
-    return LambdaLR(optimizer, lambda t: schedules.warm_up(t, steps=rise) * shape(t))
+    ends = options.schedule in ("cosine", "one_cycle")
+    steps = options.epochs * math.ceil(images / options.batch_size) if ends else None
+    return LambdaLR(optimizer, Factor(options.schedule, steps, options.warm_up))
 
 
 def train_as_asked(options, device):
@@ -76,6 +84,9 @@ def train_as_asked(options, device):
     data = datasets.load(options.data, device=device)
     torch.manual_seed(options.seed)
     size, classes = data.x_train.shape[-1], 1 + int(max(data.y_train.max(), data.y_test.max()))
+    if classes > max(1000, len(data.y_train)):
+        last = f"{len(data.y_train)} images; a network would have {classes} outputs"
+        raise ValueError(f"labels must number the classes from 0, got {classes - 1} for {last}")
     model, precision = ConvNet(size, max(10, classes)).to(device), options.precision
     if precision == "float64":
         data = data._replace(x_train=data.x_train.double(), x_test=data.x_test.double())

@@ -7,15 +7,16 @@ import re
 import shutil
 import tempfile
 import warnings
-from collections import Counter
-from pathlib import Path
+from contextlib import contextmanager
 
-import torch
+import filelock
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from adamlib import files
+from adamlib.runs.packing import packed, unpacked
 
+LOCK = "in-use.lock"
 NAME = re.compile(r"step-(\d{9})-([0-9a-f]{16})\.safetensors")
 
 
@@ -28,7 +29,7 @@ class Checkpoints:
     """
 
     def __init__(self, folder, keep=3):
-        self.folder, self.keep = Path(folder), keep
+        self.folder, self.keep = files.path_of(folder), keep
         self.folder.mkdir(parents=True, exist_ok=True)
         for part in self.folder.glob("step-*.part"):  # of a process that was killed
             part.unlink()
@@ -75,10 +76,35 @@ class Checkpoints:
         """Raise OSError unless `size` bytes are free and the folder can be written."""
         with tempfile.TemporaryFile(dir=self.folder):
             pass
-        free = shutil.disk_usage(self.folder).free
-        if free < size:
+        total, _, free = shutil.disk_usage(self.folder)
+        if total and free < size:  # some mounted drives tell nothing
             have = f"{free / 1e6:,.0f} MB are free there, {self.keep + 1} checkpoints need"
             raise OSError(errno.ENOSPC, f"{have} {size / 1e6:,.0f} MB", str(self.folder))
+
+
+@contextmanager
+def held(folder):
+    """Keep other runs out of a folder, which is made; None is no folder.
+
+    Raises OSError while another run has it. A process that is killed lets it go.
+    """
+    if folder is None:
+        yield
+        return
+    folder = files.path_of(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / LOCK, blocking=False)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        words = "in use by another run; give each a folder of its own"
+        raise OSError(errno.EBUSY, words, str(folder)) from None
+    except (OSError, NotImplementedError):
+        pass  # not writable, which is told later, or a file system that knows no locks
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def digest(content):
@@ -99,34 +125,3 @@ def read(path):
     except (SafetensorError, KeyError) as error:
         raise ValueError(f"{path} is no checkpoint of adamlib.train: {error}") from error
     return unpacked(rest, tensors)
-
-
-def packed(value, path, tensors):
-    """Return `value` as JSON holds it; its tensors go into `tensors`, by the path to them."""
-    if isinstance(value, torch.Tensor) and path not in tensors:
-        tensors[path] = value.detach().cpu().contiguous().clone()  # tied weights share memory
-        return {"tensor": path}
-    if isinstance(value, dict):  # JSON would turn a key 0 into "0"
-        kind = "counter" if isinstance(value, Counter) else "dict"  # of MultiStepLR
-        return {kind: [[key, packed(x, f"{path}.{key}", tensors)] for key, x in value.items()]}
-    if isinstance(value, list | tuple):
-        items = [packed(x, f"{path}.{i}", tensors) for i, x in enumerate(value)]
-        return {"tuple": items} if isinstance(value, tuple) else items
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise TypeError(f"a checkpoint cannot hold {path}, got {value!r}")
-
-
-def unpacked(value, tensors):
-    """Return what `packed` was given."""
-    if isinstance(value, list):
-        return [unpacked(x, tensors) for x in value]
-    if not isinstance(value, dict):
-        return value
-    ((kind, content),) = value.items()
-    if kind == "tensor":
-        return tensors[content]
-    if kind == "tuple":
-        return tuple(unpacked(content, tensors))
-    pairs = {key: unpacked(x, tensors) for key, x in content}
-    return Counter(pairs) if kind == "counter" else pairs

@@ -1,19 +1,25 @@
 """What tells one run from another: what a checkpoint is compared by."""
 
+from collections import Counter
+from inspect import signature
 from numbers import Number
 
 import torch
+from torch.optim.lr_scheduler import LambdaLR
 
 from adamlib.runs.checkpoints import digest
+from adamlib.runs.packing import packed
 
 MOVED = ("lr", "initial_lr", "betas", "momentum")  # by a scheduler
+MOVING = ("last_epoch", "_step_count", "_last_lr", "_is_initial", "_get_lr_called_within_step")
+MOVING += ("T_cur", "T_i", "_schedulers", "lr_lambdas")  # the last two are told part by part
 SPEED = ("foreach", "fused", "capturable", "differentiable")  # how a step is computed
 
 
 def described(model, optimizer, scheduler=None):
     """Return {name: text} of what tells a model, an optimizer and a kind of schedule from others.
 
-    The function that a LambdaLR calls is not told.
+    What tells a schedule from others of its kind are its state and rates, see `differences`.
     """
     text = {
         f"the weight {name}": f"{tuple(w.shape)} {str(w.dtype).removeprefix('torch.')}"
@@ -22,7 +28,9 @@ def described(model, optimizer, scheduler=None):
     text["the optimizer"] = type(optimizer).__name__
     text["the scheduler"] = type(scheduler).__name__
     text["the dtype of its buffers"] = str(getattr(optimizer, "state_dtype", None))
-    text |= {f"the optimizer's {name}": x for name, x in numbers(optimizer.defaults).items()}
+    # a tensor is the one that a scheduler fills
+    fixed = {name: x for name, x in optimizer.defaults.items() if not torch.is_tensor(x)}
+    text |= {f"the optimizer's {name}": x for name, x in numbers(fixed).items()}
     names = {id(w): name for name, w in model.named_parameters()}
     for i, group in enumerate(optimizer.param_groups):
         text[f"group {i}"] = " ".join(names.get(id(w), "?") for w in group["params"])
@@ -30,6 +38,40 @@ def described(model, optimizer, scheduler=None):
         settled = {name: x for name, x in group.items() if name not in MOVED}
         text |= {f"{name} of group {i}": x for name, x in numbers({**settled, **rate}).items()}
     return text
+
+
+def differences(scheduler, stored, rates):
+    """Yield (name, there, here) of what makes a schedule another one than the one stored.
+
+    `stored` is the state of that one, `rates` {step: those of the groups} as they were there.
+    """
+    for name, part, there in parts(scheduler, stored, "the scheduler"):
+        here = vars(part) if callable(part) else part.state_dict()
+        theirs = type(part).__module__.startswith("torch.optim")  # else what its maker is told
+        for key in {**there, **here}:
+            if key not in MOVING and (theirs or key in signature(type(part)).parameters):
+                found = [state.get(key, "absent") for state in (there, here)]
+                found = [dict(x) if isinstance(x, Counter) else x for x in found]
+                if packed(found[0], key, {}) != packed(found[1], key, {}):
+                    yield f"{name}'s {key}", *found
+    if isinstance(scheduler, LambdaLR):
+        for t, were in {**rates, stored["last_epoch"]: stored["_last_lr"]}.items():
+            for there, base, factor in zip(
+                were, scheduler.base_lrs, scheduler.lr_lambdas, strict=True
+            ):
+                here = float(base * factor(t))
+                if not abs(here - there) <= 1e-6 * abs(there):
+                    yield f"the learning rate after step {t}", float(there), here
+
+
+def parts(scheduler, stored, name):
+    """Yield (name, object, stored state) of a schedule, those inside it, and their functions."""
+    yield name, scheduler, stored
+    for k, part in enumerate(getattr(scheduler, "_schedulers", ())):
+        yield from parts(part, stored["_schedulers"][k], f"{name} {k}")
+    for k, part in enumerate(getattr(scheduler, "lr_lambdas", ())):
+        if stored["lr_lambdas"][k] is not None:  # an object; a function has none
+            yield f"{name}'s function", part, stored["lr_lambdas"][k]
 
 
 def numbers(values):

@@ -2,6 +2,7 @@
 
 import time
 from contextlib import nullcontext
+from inspect import signature
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -10,6 +11,7 @@ from tqdm import tqdm
 
 from adamlib import data as datasets
 from adamlib.runs import dist, sharding
+from adamlib.runs.checkpoints import held
 from adamlib.runs.identity import fingerprint
 from adamlib.runs.interrupts import signals_noted
 from adamlib.runs.run import Run
@@ -38,7 +40,9 @@ def train(
     any step for bad arguments, another run's checkpoint, a folder that cannot be written.
     """
     counts = {"epochs": epochs, "batch_size": batch_size, "keep": keep}
-    check(scheduler, **counts, **({} if save_every is None else {"save_every": save_every}))
+    check(
+        optimizer, scheduler, **counts, **({} if save_every is None else {"save_every": save_every})
+    )
     if checkpoint is None and (resume or save_every):
         raise ValueError(f"checkpoint must be a folder with {resume=} and {save_every=}, got None")
     moved = {id(w) for group in optimizer.param_groups for w in group["params"]}
@@ -51,35 +55,40 @@ def train(
     model, data = model.to(device), data.to(device)
     net = dist.replicated(model, data.x_train[:2])
     run = Run(model, optimizer, scheduler, seed)
-    if checkpoint is not None:
-        told = {"batch_size": batch_size, "precision": precision, "the data": fingerprint(*data)}
-        run.start(checkpoint, keep, resume, told)
-    began = time.perf_counter() - sum(run.history["seconds"][-1:])
-    hidden = not progress or dist.rank() > 0
-    bar = tqdm(desc=type(optimizer).__name__, total=epochs, unit="epoch", disable=hidden)
-    with bar, signals_noted(checkpoint is not None) as noted:
-        bar.update(run.epoch)
-        while run.epoch < epochs:
-            net.train()
-            for x, y in run.batches(data.x_train, data.y_train, batch_size):
-                learn(net, optimizer, x, y, computing, run.step + 1)
-                if scheduler is not None:
-                    scheduler.step()
-                run.after_step(save_every, noted)
-            dist.share_buffers(model)
-            with computing:
-                measured = *evaluate(model, *data[:2]), *evaluate(model, *data[2:])
-            run.after_epoch((*measured, time.perf_counter() - began), noted)
-            bar.set_postfix_str(f"held-out accuracy {measured[3]:.1%}", refresh=False)
-            bar.update()
+    told = {"batch_size": batch_size, "precision": precision}
+    first = dist.rank() == 0  # it writes, and shows the progress
+    hidden = not progress or not first
+    with held(checkpoint if first else None), signals_noted(checkpoint is not None) as noted:
+        if checkpoint is not None:
+            run.start(checkpoint, keep, resume, told | {"the data": fingerprint(*data)})
+        began = time.perf_counter() - sum(run.history["seconds"][-1:])
+        with tqdm(desc=type(optimizer).__name__, total=epochs, unit="epoch", disable=hidden) as bar:
+            bar.update(run.epoch)
+            while run.epoch < epochs:
+                net.train()
+                for x, y in run.batches(data.x_train, data.y_train, batch_size):
+                    learn(net, optimizer, x, y, computing, run.step + 1)
+                    if scheduler is not None:
+                        scheduler.step()
+                    run.after_step(save_every, noted)
+                dist.share_buffers(model)
+                with computing:
+                    measured = *evaluate(model, *data[:2]), *evaluate(model, *data[2:])
+                run.after_epoch((*measured, time.perf_counter() - began), noted)
+                bar.set_postfix_str(f"held-out accuracy {measured[3]:.1%}", refresh=False)
+                bar.update()
     return {**run.history, "device": str(device)}
 
 
-def check(scheduler, **counts):
-    """Raise ValueError for a count below 1, TypeError for a scheduler that cannot step so."""
+def check(optimizer, scheduler, **counts):
+    """Raise ValueError for a count below 1, TypeError for what cannot step as `train` calls it."""
     for name, value in counts.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{name} must be a whole number >= 1, got {value!r}")
+    closure = signature(optimizer.step).parameters.get("closure")
+    if closure is not None and closure.default is closure.empty:
+        kind = "one that steps without a closure"
+        raise TypeError(f"optimizer must be {kind}, got {type(optimizer).__name__}")
     steps = isinstance(scheduler, LRScheduler) and not isinstance(scheduler, ReduceLROnPlateau)
     if scheduler is not None and not steps:
         kind = "one of torch.optim.lr_scheduler, but ReduceLROnPlateau, which wants a loss"

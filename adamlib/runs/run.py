@@ -7,7 +7,8 @@ import torch
 
 from adamlib import data
 from adamlib.runs import checkpoints, dist, sharding
-from adamlib.runs.identity import described, tensors_of
+from adamlib.runs.identity import described, differences, tensors_of
+from adamlib.runs.packing import random_state, restore_random
 
 KEYS = ("train_loss", "train_accuracy", "held_out_loss", "held_out_accuracy", "seconds")
 
@@ -28,6 +29,7 @@ class Run:
         self.shuffle = self.order.get_state()  # as it was when the epoch began
         self.step = self.epoch = self.batch = 0
         self.history = {key: [] for key in KEYS}
+        self.rates = {}  # {step: of each group}, at steps 1, 2, 4, 8, ...
         self.folder = self.files = None
 
     def start(self, folder, keep, resume, told):
@@ -43,7 +45,8 @@ class Run:
         self.settings |= described(**self.parts)
         if dist.rank() == 0:  # weights and, in most optimizers, two buffers of their size
             self.files = checkpoints.Checkpoints(folder, keep)
-            size = sum(x.nbytes for x in tensors_of(self.parts["model"]).values())
+            tensors = tensors_of(self.parts["model"]).values()
+            size = sum(x.numel() * x.element_size() for x in tensors)
             self.files.check_room(3 * (keep + 1) * size)
         newest = dist.from_first(self.files and self.files.newest())
         if newest is None:
@@ -52,15 +55,22 @@ class Run:
             raise ValueError(f"checkpoint must be a new folder, or resume=True, got {newest}")
         else:
             state = checkpoints.read(newest)
-            self.check_same(newest, state["settings"])
+            for name, there, here in self.differences(state):
+                what = f"{newest} is of another run: {name} is {there}, here {here}"
+                raise ValueError(f"{what}; another run needs another folder")
             self.load_state_dict(state)
 
-    def check_same(self, path, stored):
-        """Raise ValueError unless the settings `stored` in a checkpoint are those of this run."""
+    def differences(self, state):
+        """Yield (name, there, here) of what makes the stored run another one than this."""
+        stored = state["settings"]
         for name in {**stored, **self.settings}:
             there, here = stored.get(name, "absent"), self.settings.get(name, "absent")
             if there != here:
-                raise ValueError(f"{path} is of another run: {name} is {there}, here {here}")
+                yield name, there, here
+        if "scheduler" in state:
+            yield from differences(
+                self.parts["scheduler"], state["scheduler"], state.get("rates", {})
+            )
 
     def save(self):
         """Write a checkpoint; all processes call it, the first one writes.
@@ -68,8 +78,10 @@ class Run:
         Raises FloatingPointError for weights that are not finite, which would spoil it.
         """
         state = self.state_dict()
-        tensors = {name: x for name, x in state["model"].items() if torch.is_tensor(x)}
-        broken = [name for name, x in tensors.items() if not x.isfinite().all()]
+        dense = {
+            k: x for k, x in state["model"].items() if hasattr(x, "layout") and not x.is_sparse
+        }
+        broken = [name for name, x in dense.items() if not x.isfinite().all()]
         if broken:
             raise FloatingPointError(f"after step {self.step}: {', '.join(broken)} not finite")
         if self.files:
@@ -79,7 +91,7 @@ class Run:
         """Return all of the run, sharded tensors gathered; all processes call it."""
         parts = {name: sharding.whole(part.state_dict()) for name, part in self.parts.items()}
         place = {"step": self.step, "epoch": self.epoch, "batch": self.batch}
-        rest = {"history": self.history, "settings": self.settings, "shuffle": self.shuffle}
+        rest = {name: getattr(self, name) for name in ("history", "settings", "shuffle", "rates")}
         return {**parts, **place, **rest, "random": dist.gathered(random_state())}
 
     def load_state_dict(self, state):
@@ -92,7 +104,8 @@ class Run:
                 buffers[name] = sharding.cut_like(x, weights[i]) if torch.is_tensor(x) else x
         for name, part in self.parts.items():
             part.load_state_dict(state[name])
-        for name in ("shuffle", "history", "step", "epoch", "batch"):
+        state.setdefault("rates", {})  # files of older versions lack them
+        for name in ("shuffle", "history", "rates", "step", "epoch", "batch"):
             setattr(self, name, state[name])
         self.order.set_state(self.shuffle)
         if dist.rank() < len(state["random"]):
@@ -106,6 +119,9 @@ class Run:
     def after_step(self, every, signals):
         """Count a step; save each `every` steps, and leave once a process got one of `signals`."""
         self.step, self.batch = self.step + 1, self.batch + 1
+        if self.step & (self.step - 1) == 0:
+            groups = self.parts["optimizer"].param_groups
+            self.rates[self.step] = [float(group["lr"]) for group in groups if "lr" in group]
         if self.folder is not None:
             self.save_or_leave(every and self.step % every == 0, signals)
 
@@ -129,22 +145,3 @@ class Run:
         self.epoch, self.batch, self.shuffle = self.epoch + 1, 0, self.order.get_state()
         if self.folder is not None:
             self.save_or_leave(True, signals)
-
-
-def random_state():
-    """Return the states of PyTorch's random number generators, by device."""
-    state = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state()
-    if torch.backends.mps.is_available():
-        state["mps"] = torch.mps.get_rng_state()
-    return state
-
-
-def restore_random(state):
-    """Set the random number generators of the devices that are there."""
-    torch.set_rng_state(state["cpu"])
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda"])
-    if "mps" in state and torch.backends.mps.is_available():
-        torch.mps.set_rng_state(state["mps"])

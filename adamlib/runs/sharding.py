@@ -26,7 +26,10 @@ def is_sharded(tensor):
 def whole(tree):
     """Return a nest of dicts and lists with its sharded tensors gathered; all processes call it."""
     if isinstance(tree, dict):
-        return {key: whole(value) for key, value in tree.items()}
+        same = tree.copy()  # of the same class: MultiStepLR keeps a Counter
+        for key, value in tree.items():
+            same[key] = whole(value)
+        return same
     if isinstance(tree, list):
         return [whole(value) for value in tree]
     return tree.full_tensor() if is_sharded(tree) else tree

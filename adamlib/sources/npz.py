@@ -1,5 +1,6 @@
 """Images and labels from an .npz file of one's own, without pickle."""
 
+import warnings
 import zipfile
 import zlib
 
@@ -21,6 +22,10 @@ def read(path):
     if parts[0].shape[1:] != parts[2].shape[1:]:
         shapes = f"{x_train.shape[-2:]} and {x_test.shape[-2:]}"
         raise ValueError(f"{path}: x_train and x_test must have images of one size, found {shapes}")
+    highest = [float(np.abs(x).max()) for x in (parts[0], parts[2])]
+    if min(highest) and max(highest) > 50 * min(highest):
+        spans = "the largest pixels of x_train and x_test are {:g} and {:g}".format(*highest)
+        warnings.warn(f"{path}: {spans}: are both of one scale?", stacklevel=3)
     return parts
 
 

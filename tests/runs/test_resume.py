@@ -19,7 +19,7 @@ from torch.optim import lr_scheduler
 
 from adamlib import data, optim
 from adamlib.runs import loop
-from adamlib.runs.checkpoints import Checkpoints, digest, read
+from adamlib.runs.checkpoints import LOCK, Checkpoints, digest, read
 from adamlib.train import main, train
 
 SMALL = data.Data(*(tensor[:40] for tensor in data.load(device="cpu")))
@@ -73,7 +73,7 @@ def whole():
 
 
 def names(folder):
-    return sorted(path.name for path in Path(folder).iterdir())
+    return sorted(path.name for path in Path(folder).iterdir() if path.name != LOCK)
 
 
 @pytest.mark.parametrize("every", [None, 1, 2])
@@ -195,7 +195,7 @@ OTHERS = {
     r"5.weight is \(10, 16\) float32, here absent": {"model": network()[:-1]},
     "precision is float32, here bf16": {"precision": "bf16"},
     "betas is .*0.9, 0.999.*, here .*0.5, 0.999": {"kind": partial(optim.Adam, betas=(0.5, 0.999))},
-    "group 0 is 1.weight .*, here 1.weight$": {"kind": lambda weights: optim.Adam([next(weights)])},
+    "group 0 is 1.weight .*, here 1.weight;": {"kind": lambda weights: optim.Adam([next(weights)])},
     "the data is": {"data": SMALL._replace(y_train=SMALL.y_train.flip(0))},
 }
 

@@ -448,9 +448,25 @@ def test_a_network_fits_the_size_and_the_classes_it_was_built_for():
     assert ConvNet(size=5, classes=3)(torch.zeros(2, 1, 5, 5)).shape == (2, 3)
     with torch.device("meta"):
         assert sum(w.numel() for w in ConvNet(size=28).parameters()) == 25_733_322
-    message = r"\(B, 1, 5, 5\), got \(2, 1, 8, 8\).*resize.*interpolate.* or build ConvNet\(size="
+    message = r"\(B, 1, 5, 5\), got \(2, 1, 8, 8\).*resize.*interpolate.* or build ConvNet\(size=8"
     with pytest.raises(ValueError, match=message):
         ConvNet(size=5)(torch.zeros(2, 1, 8, 8))
+    with pytest.raises(ValueError, match=r"interpolate\): they must be square$"):
+        ConvNet(size=6)(torch.zeros(2, 1, 4, 6))
+
+
+def test_parts_of_unlike_scale_are_told(tmp_path):
+    images = {"x_train": 255 * PARTS[0], "x_test": PARTS[2] / PARTS[2].max()}
+    with pytest.warns(UserWarning, match="largest pixels of x_train and x_test .* of one scale"):
+        data.load(save(tmp_path / "own.npz", **images), device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("~/gone.npz", "no such file"), ("images.gz", r"idx\.read")]
+)
+def test_a_path_that_leads_nowhere_says_so(name, words):
+    with pytest.raises(ValueError, match=words):
+        data.load(name, device="cpu")
 
 
 def test_the_usual_network_is_the_one_that_the_stored_results_began_with():
