@@ -4,6 +4,27 @@ from numbers import Real
 
 from adamlib.sources.recipes import NAMES, RECIPES
 
+CLIP = "torch.nn.utils.clip_grad_norm_ or clip_grad_value_ do it, between backward() and step()"
+MEAN = "torch.optim.swa_utils.AveragedModel keeps such a mean of the weights"
+#: Settings apart from the rule: (their value when off, `...` if all are alike; what to do if on).
+ASIDE = {
+    "keras": {
+        **dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm"), (None, CLIP)),
+        "use_ema": (False, MEAN),
+        "loss_scale_factor": (None, "torch.amp.GradScaler scales the loss"),
+        "gradient_accumulation_steps": (None, "call backward() as often before each step()"),
+        **dict.fromkeys(("name", "ema_momentum", "ema_overwrite_frequency"), (..., "")),
+    },
+    "optax": {
+        "mask": (None, "leave those weights to a parameter group with weight_decay=0"),
+        **dict.fromkeys(("mu_dtype", "accumulator_dtype"), (None, "buffers are of the weights'")),
+        "initial_scale": (0.0, "v starts at 0"),
+        "bias_correction": (False, "RMSprop corrects nothing"),
+        "nesterov": (False, "that is optax nadam"),
+    },
+    "tensorflow": dict.fromkeys(("name", "use_locking"), (..., "")),
+}
+
 
 def to_torch(library, optimizer, /, **settings):
     """Return (name, arguments): the class of torch.optim that walks as this recipe does.
@@ -19,16 +40,35 @@ def to_torch(library, optimizer, /, **settings):
     go on with old rates: SGD and RMSprop of Keras, rmsprop of optax and "paper" momentum, each
     with momentum.
 
+    What is apart from the rule (a name, clipping, a mean of the weights) may be there if it is off,
+    as in what Keras's get_config() returns. Where v nearly vanishes, as RMSprop's centered one can,
+    rounding grows from step to step.
+
     Raises ValueError for an unknown name, a setting that is missing and, with the reason, for a
     recipe that no constant setting of PyTorch's class follows; TypeError for what is no number.
     """
     recipe = chosen(chosen(RECIPES, "library", library), f"{library} optimizer", optimizer)
     where = f"{library} {optimizer}"
+    full, aside = dict(recipe.settings), ASIDE.get(library, {})
     for name, value in settings.items():
+        if name in aside and name not in recipe.settings:
+            off, remedy = aside[name]
+            if off is not ... and value != off:
+                raise ValueError(
+                    f"{name} of {where} is apart from the rule, got {value!r}: {remedy}"
+                )
+            continue
         default = chosen(recipe.settings, f"setting of {where}", name)
-        if not (isinstance(value, Real) or value is default is None):
-            raise TypeError(f"{name} of {where} must be a number, got {value!r}")
-    full = {**recipe.settings, **settings}
+        value = value.item() if hasattr(value, "dtype") and value.shape == () else value  # NumPy's
+        allowed = "True or False" if isinstance(default, bool) else "a number"
+        if callable(value) or isinstance(value, dict):
+            allowed += (
+                " (for a schedule pass its first rate, and torch.optim.lr_scheduler the rest)"
+            )
+        same = isinstance(value, Real) and isinstance(value, bool) == isinstance(default, bool)
+        if not (same or value is default is None):
+            raise TypeError(f"{name} of {where} must be {allowed}, got {value!r}")
+        full[name] = value
     if missing := [name for name, value in full.items() if value is ...]:
         raise ValueError(f"{where} has no default for {missing}: pass a number for each")
     for names, reason in recipe.refused.items():
@@ -47,5 +87,7 @@ def to_torch(library, optimizer, /, **settings):
 def chosen(options, what, name):
     """Return options[name]; raise ValueError that names what there is."""
     if name not in options:
-        raise ValueError(f"{what} must be one of {list(options)}, got {name!r}")
+        near = {key.lower(): key for key in options}.get(str(name).lower())
+        hint = f": write {near!r}" if near else ""
+        raise ValueError(f"{what} must be one of {list(options)}, got {name!r}{hint}")
     return options[name]

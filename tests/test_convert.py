@@ -260,6 +260,17 @@ def test_the_most_copied_recipes_read_like_this():
     assert to_torch("paper", "AdamW", alpha=0.5, weight_decay=0.25)[1]["weight_decay"] == 0.5
 
 
+def test_what_keras_writes_of_itself_is_taken():
+    """The dictionary of `keras.optimizers.SGD(0.01, momentum=0.9).get_config()`, Keras 3.15.1."""
+    off = ("weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "ema_overwrite_frequency")
+    config = dict.fromkeys((*off, "loss_scale_factor", "gradient_accumulation_steps"))
+    config |= {"name": "SGD", "learning_rate": np.float32(0.5), "use_ema": False}
+    config |= {"ema_momentum": 0.99, "momentum": 0.9, "nesterov": np.True_}
+    name, arguments = to_torch("keras", "SGD", **config)
+    assert (name, arguments) == ("SGD", {"lr": 0.5, "momentum": 0.9, "nesterov": True})
+    assert type(arguments["lr"]) is float
+
+
 @pytest.mark.parametrize(
     ("recipe", "settings", "error", "words"),
     [
@@ -272,6 +283,12 @@ def test_the_most_copied_recipes_read_like_this():
         (("keras", "AdamW"), {"weight_decay": None}, TypeError, "weight_decay .* got None"),
         (("keras", "Adam"), {}, ValueError, "epsilon=1e-07: .* before v is corrected"),
         (("keras", "RMSprop"), {}, ValueError, "epsilon=1e-07: .* inside the root"),
+        (("keras", "nadam"), {}, ValueError, "write 'Nadam'"),
+        (("keras", "SGD"), {"clipnorm": 1.0}, ValueError, "clipnorm .* got 1.0: .*clip_grad_norm_"),
+        (("keras", "SGD"), {"use_ema": True}, ValueError, "use_ema .*AveragedModel"),
+        (("keras", "SGD"), {"learning_rate": True}, TypeError, "learning_rate .* a number"),
+        (("keras", "SGD"), {"nesterov": 1}, TypeError, "nesterov .* True or False"),
+        (("optax", "adamw"), {"mask": {}}, ValueError, "mask .* parameter group"),
         (("paper", "AdamW"), {"alpha": 0, "weight_decay": 1}, ValueError, "alpha .* must be > 0"),
     ],
 )

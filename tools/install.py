@@ -7,6 +7,7 @@ the pip of the user's own Debian sources. Called again, it goes on where it was 
 import argparse
 import json
 import os
+import platform
 import shutil
 import ssl
 import subprocess
@@ -22,6 +23,9 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 WRONG_PYTHON = """\
 Python 3.11, 3.12 or 3.13 is needed; {program} is Python {found}.
 Name another one: make book PYTHON=python3.12"""
+INTEL_MAC = """\
+PyTorch has had no package for Macs with an Intel processor since 2.3.
+Any Mac with Apple silicon will do, or Linux."""
 NO_PIP = """\
 This Python cannot make a .venv with pip, and no pip could be had from Debian's packages.
 Run `sudo apt update && sudo apt install python3-venv`, then make again."""
@@ -141,6 +145,8 @@ def main():
     """Nothing; ends with a message where something is missing."""
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         sys.exit(WRONG_PYTHON.format(program=sys.executable, found=sys.version.split()[0]))
+    if (sys.platform, platform.machine()) == ("darwin", "x86_64"):
+        sys.exit(INTEL_MAC)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--torch", choices=("auto", "cpu", "cuda"), default="auto")
     os.chdir(Path(__file__).resolve().parent.parent)

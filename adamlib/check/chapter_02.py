@@ -1,5 +1,7 @@
 """The checkers of chapter 2."""
 
+from itertools import islice
+
 import numpy as np
 
 from adamlib.check.verdict import call, checker
@@ -9,10 +11,11 @@ from adamlib.check.verdict import call, checker
 def epoch_batches(answer):
     """Check chapter 2's epoch_batches(n, size, rng): the index batches of one shuffled epoch."""
 
-    def listed(rng):
-        return [np.asarray(batch).tolist() for batch in answer(10, 3, rng)]
+    def listed(rng):  # an answer that yields may never end
+        return [np.asarray(batch).tolist() for batch in islice(answer(10, 3, rng), 20)]
 
-    listed.__name__, rng, epochs = answer.__name__, np.random.default_rng(0), []
+    listed.__name__ = getattr(answer, "__name__", "the answer")
+    rng, epochs = np.random.default_rng(0), []
     for _ in range(400):
         got = call(listed, rng)
         seen = [i for batch in got for i in batch]

@@ -1,5 +1,6 @@
 """What the checkers share: a call of the answer, and the verdict."""
 
+import sys
 from functools import wraps
 
 
@@ -14,14 +15,24 @@ def checker(praise):
         @wraps(problem_of)
         def check(answer):
             try:
+                if not callable(answer):
+                    raise AnswerError(f"it must be a function, got {answer!r}")
                 problem = problem_of(answer)
             except AnswerError as wrong:
                 problem = wrong
-            print(f"✗ Not yet: {problem}" if problem else f"✓ Correct: {praise}")
+            except Exception as error:  # a result of another kind than the checker took it for
+                problem = f"the result is not of the kind asked for: {error}"
+            say(f"✗ Not yet: {problem}" if problem else f"✓ Correct: {praise}")
 
         return check
 
     return decorate
+
+
+def say(text):
+    """Print `text`; signs that the output's encoding lacks come as question marks."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding))
 
 
 def call(answer, *arguments, where="", **hyper):
@@ -29,5 +40,6 @@ def call(answer, *arguments, where="", **hyper):
     try:
         return answer(*arguments, **hyper)
     except Exception as error:  # whatever the reader's code raises is part of the verdict
-        raised = f"{answer.__name__} raised {type(error).__name__}: {error}"
+        name = getattr(answer, "__name__", "the answer")  # a partial has none
+        raised = f"{name} raised {type(error).__name__}: {error}"
         raise AnswerError(f"{where} {raised}".strip()) from None

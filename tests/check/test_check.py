@@ -1,5 +1,9 @@
 """The checkers accept a right answer and tell a wrong one why."""
 
+import functools
+import io
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -229,6 +233,48 @@ def zero_that_keeps_all(w, gradients, t, states, **hyper):
 )
 def test_a_checker_says_what_is_wrong(checker, answer, words, capsys):
     assert words in said(checker, answer, capsys)
+
+
+def endless(n, size, rng):
+    while True:
+        yield rng.permutation(n)
+
+
+def right_batches(n, size, rng):
+    order = rng.permutation(n)
+    return (order[i : i + size] for i in range(0, n, size))
+
+
+class Callable:
+    """An answer that is an object and has no name."""
+
+    def __call__(self, low, high):
+        return 2 / (low + high)
+
+
+@pytest.mark.parametrize(
+    ("checker", "answer", "words"),
+    [
+        (check.epoch_batches, functools.partial(right_batches), "✓"),
+        (check.best_lr, Callable(), "✓"),
+        (check.best_lr, functools.partial(lambda low, high: 1 / 0), "✗ Not yet: for curvatures"),
+        (check.best_lr, 0.18, "✗ Not yet: it must be a function, got 0.18"),
+        (check.epoch_batches, lambda n, size, rng: rng.permutation(n), "✗ Not yet: the result is"),
+        (check.epoch_batches, endless, "✗ Not yet: an epoch of 10 has 200 entries"),
+        (check.clipped, lambda g, m: [["a"], [1]], "✗"),
+    ],
+)
+def test_whatever_is_handed_in_gets_a_verdict(checker, answer, words, capsys):
+    assert words in said(checker, answer, capsys)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "ascii"])
+def test_a_verdict_is_printed_in_any_encoding(monkeypatch, encoding):
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", out)
+    check.best_lr(lambda low, high: 2 / (low + high))
+    out.flush()
+    assert out.buffer.getvalue().startswith(b"? Correct")
 
 
 def test_what_the_checker_calls_centered_is_torchs():

@@ -25,6 +25,15 @@ def test_a_python_that_torch_does_not_run_on_ends_the_set_up_before_anything_is_
     assert not venv.exists()
 
 
+def test_a_mac_with_an_intel_processor_ends_the_set_up_before_anything_is_made(venv, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(install.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(sys, "argv", ["install.py"])
+    with pytest.raises(SystemExit, match="Apple silicon"):
+        install.main()
+    assert not venv.exists()
+
+
 def test_cuda_packages_are_found_in_the_report_of_pip():
     names = ["torch", "numpy", "nvidia-cublas", "cuda-toolkit"]
     report = json.dumps({"install": [{"metadata": {"name": name}} for name in names]})
