@@ -8,6 +8,8 @@ import house
 
 def pytest_addoption(parser):
     parser.addoption("--fast", action="store_true", help="slow tests only of what was changed")
+    words = "how many random programs to run"
+    parser.addoption("--programs", type=int, default=200, metavar="N", help=words)
 
 
 def pytest_collection_modifyitems(config, items):

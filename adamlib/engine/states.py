@@ -23,7 +23,7 @@ def load(optimizer, groups, values):
     for group in groups:
         check(type(optimizer), group, values)
     own = defaultdict(dict, values)
-    for w in filter(torch.is_tensor, values):
+    for w in (w for w, state in values.items() if torch.is_tensor(w) and state):
         own[w] = start(optimizer, w) | {"step": int(values[w].get("step", 0))}
         for name in optimizer.names.values():
             if values[w][name] is not None:
@@ -61,10 +61,10 @@ def check(cls, group, state):
     for param in group["params"]:
         named = {key: x for key, x in state.get(param, {}).items() if key != "step"}
         buffers = {key: x for key, x in named.items() if x is not None}  # None: in old SGD's
-        if param in state and set(cls.names.values()) not in (set(named), set(buffers)):
+        if state.get(param) and set(cls.names.values()) not in (set(named), set(buffers)):
             found, own = sorted(buffers), sorted(cls.names.values())
             raise ValueError(f"{wrong}: it has the buffers {found}, not {own}")
-        if param in state and "step" not in state[param] and "momentum_buffer" not in named:
+        if state.get(param) and "step" not in state[param] and "momentum_buffer" not in named:
             raise ValueError(f"{wrong}: it has no step")  # SGD counts none
         for key, buffer in buffers.items():
             if buffer.shape != param.shape:

@@ -76,3 +76,11 @@ def test_a_group_that_is_torchs_runs_as_ours(name):
     keys = {k: x for k, x in donor.param_groups[0].items() if k not in ("params", "capturable")}
     optimizer = PAIRS[name][0]([{**keys, "params": [torch.nn.Parameter(torch.ones(2))]}])
     assert optimizer.param_groups[0]["lr"] == donor.param_groups[0]["lr"]
+
+
+def test_a_state_that_was_cleared_is_saved_and_loaded_as_none():
+    optimizer, weights = by_hand(2, step=lambda w: 5, **ZEROS)
+    optimizer.state[weights[0]].clear()
+    again = optim.Adam([torch.nn.Parameter(torch.ones(2)) for _ in weights])
+    again.load_state_dict(optimizer.state_dict())
+    assert [again.state.get(w, {}).get("step") for w in weights_of(again)] == [None, 5]
