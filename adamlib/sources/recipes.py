@@ -20,7 +20,8 @@ NAMES = {  # theirs -> PyTorch's; None: PyTorch has no such switch
 INSIDE = "it stands inside the root, PyTorch's outside: no number acts alike on small and large v"
 HAT = (
     "it is added before v is corrected, PyTorch's after; for the same walk say epsilon=0 here and "
-    "set group['eps'] = epsilon / (1 - beta2**t) ** 0.5 before step t"
+    "set group['eps'] = epsilon / (1 - beta2**t) ** 0.5 before step t; "
+    "unless gradients are tiny, eps=epsilon walks nearly so"
 )
 LATE = "it is added to u, PyTorch's to the size of each gradient, from where it fades"
 APART = (
