@@ -48,6 +48,9 @@ def differences(scheduler, stored, rates):
     for name, part, there in parts(scheduler, stored, "the scheduler"):
         here = vars(part) if callable(part) else part.state_dict()
         theirs = type(part).__module__.startswith("torch.optim")  # else what its maker is told
+        count = [len(state.get("_schedulers", ())) for state in (there, here)]
+        if count[0] != count[1]:
+            yield f"{name}'s number of parts", *count
         for key in {**there, **here}:
             if key not in MOVING and (theirs or key in signature(type(part)).parameters):
                 found = [state.get(key, "absent") for state in (there, here)]
@@ -56,9 +59,8 @@ def differences(scheduler, stored, rates):
                     yield f"{name}'s {key}", *found
     if isinstance(scheduler, LambdaLR):
         for t, were in {**rates, stored["last_epoch"]: stored["_last_lr"]}.items():
-            for there, base, factor in zip(
-                were, scheduler.base_lrs, scheduler.lr_lambdas, strict=True
-            ):
+            groups = zip(were, scheduler.base_lrs, scheduler.lr_lambdas, strict=False)
+            for there, base, factor in groups:
                 here = float(base * factor(t))
                 if not abs(here - there) <= 1e-6 * abs(there):
                     yield f"the learning rate after step {t}", float(there), here
@@ -67,11 +69,13 @@ def differences(scheduler, stored, rates):
 def parts(scheduler, stored, name):
     """Yield (name, object, stored state) of a schedule, those inside it, and their functions."""
     yield name, scheduler, stored
-    for k, part in enumerate(getattr(scheduler, "_schedulers", ())):
-        yield from parts(part, stored["_schedulers"][k], f"{name} {k}")
-    for k, part in enumerate(getattr(scheduler, "lr_lambdas", ())):
-        if stored["lr_lambdas"][k] is not None:  # an object; a function has none
-            yield f"{name}'s function", part, stored["lr_lambdas"][k]
+    inside = [vars(scheduler).get("_schedulers", ()), stored.get("_schedulers", ())]
+    for k, (part, state) in enumerate(zip(*inside, strict=False)):
+        yield from parts(part, state, f"{name} {k}")
+    functions = [vars(scheduler).get("lr_lambdas", ()), stored.get("lr_lambdas", ())]
+    for part, state in zip(*functions, strict=False):
+        if state is not None:  # an object; a function has none
+            yield f"{name}'s function", part, state
 
 
 def numbers(values):

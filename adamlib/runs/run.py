@@ -4,6 +4,7 @@ import math
 from itertools import islice
 
 import torch
+from torch.optim.lr_scheduler import LambdaLR
 
 from adamlib import data
 from adamlib.runs import checkpoints, dist, sharding
@@ -29,7 +30,7 @@ class Run:
         self.shuffle = self.order.get_state()  # as it was when the epoch began
         self.step = self.epoch = self.batch = 0
         self.history = {key: [] for key in KEYS}
-        self.rates = {}  # {step: of each group}, at steps 1, 2, 4, 8, ...
+        self.rates = {}  # {step of a LambdaLR: of each group}, after 1, 2, 4, 8, ... steps
         self.folder = self.files = None
 
     def start(self, folder, keep, resume, told):
@@ -119,9 +120,9 @@ class Run:
     def after_step(self, every, signals):
         """Count a step; save each `every` steps, and leave once a process got one of `signals`."""
         self.step, self.batch = self.step + 1, self.batch + 1
-        if self.step & (self.step - 1) == 0:
-            groups = self.parts["optimizer"].param_groups
-            self.rates[self.step] = [float(group["lr"]) for group in groups if "lr" in group]
+        scheduler = self.parts.get("scheduler")
+        if isinstance(scheduler, LambdaLR) and self.step & (self.step - 1) == 0:
+            self.rates[scheduler.last_epoch] = [float(lr) for lr in scheduler.get_last_lr()]
         if self.folder is not None:
             self.save_or_leave(every and self.step % every == 0, signals)
 

@@ -50,6 +50,7 @@ CHANGES = {
     "T_max": [partial(torchs.CosineAnnealingLR, T_max=n) for n in (9, 18)],
     "total_steps": [partial(torchs.OneCycleLR, max_lr=0.01, total_steps=n) for n in (9, 18)],
     "scheduler 1's gamma": [chained(0.9, 0.8), chained(0.9, 0.7)],
+    "number of parts": [chained(0.9), chained(0.9, 0.7)],
     "learning rate after step 1": [
         partial(LR, lr_lambda=f) for f in (halves, lambda t: 1 / (1 + t))
     ],
@@ -88,6 +89,17 @@ def test_the_shell_refuses_another_schedule(own, tmp_path, capsys, first, then, 
     with pytest.raises(SystemExit):
         shell(own, tmp_path, "--epochs", "2", "--schedule", *then)
     assert words in capsys.readouterr().err
+
+
+def test_a_schedule_that_was_under_way_when_the_run_began_goes_on(tmp_path):
+    def begun(optimizer):
+        schedule = LR(optimizer, lambda t: 0.5**t)
+        optimizer.step()
+        schedule.step()
+        return schedule
+
+    go(tmp_path, schedule=begun, keep=1)
+    go(tmp_path, schedule=begun, resume=True, epochs=4)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "inverse_root"])
