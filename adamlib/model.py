@@ -1,6 +1,7 @@
 """The ConvNet of every chapter, deeper ones, a stack of small ones."""
 
 from itertools import pairwise
+from numbers import Integral
 
 import torch
 from torch import nn
@@ -18,7 +19,7 @@ class ConvNet(nn.Module):
 
     def __init__(self, size=8, classes=10):
         for name, value in (("size", size), ("classes", classes)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
                 raise ValueError(f"{name} must be a whole number >= 1, got {value!r}")
         super().__init__()
         self.size = size
@@ -85,7 +86,7 @@ class DeepConvNet(nn.Module):
 
     def __init__(self, depth, activation=relu, *, residual=False, normalize=False):
         super().__init__()
-        if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
+        if isinstance(depth, bool) or not isinstance(depth, Integral) or depth < 1:
             raise ValueError(f"depth must be a whole number >= 1, got {depth!r}")
         maps = [1, *[16] * depth]
         self.convs = nn.ModuleList(nn.Conv2d(*each, 3, padding=1) for each in pairwise(maps))

@@ -4,6 +4,7 @@ import functools
 import os
 import shutil
 import sys
+from contextlib import suppress
 from functools import partial
 from math import prod
 
@@ -31,7 +32,7 @@ def optimizers(device):
         "torch foreach": partial(torch.optim.Adam, foreach=True),
         "torch fused": partial(torch.optim.Adam, fused=True),
     }
-    if installed("pytorch_optimizer"):
+    with suppress(ImportError):  # it may be there and not go with this PyTorch
         from pytorch_optimizer import AdamC  # Adam, as long as it has no weight decay
 
         found["pytorch_optimizer"] = AdamC

@@ -3,6 +3,7 @@
 import time
 from contextlib import nullcontext
 from inspect import signature
+from numbers import Integral
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -40,9 +41,9 @@ def train(
     any step for bad arguments, another run's checkpoint, a folder that cannot be written.
     """
     counts = {"epochs": epochs, "batch_size": batch_size, "keep": keep}
-    check(
-        optimizer, scheduler, **counts, **({} if save_every is None else {"save_every": save_every})
-    )
+    counts |= {} if save_every is None else {"save_every": save_every}
+    check(optimizer, scheduler, **counts)
+    batch_size, seed = int(batch_size), int(seed)  # NumPy's, too
     if checkpoint is None and (resume or save_every):
         raise ValueError(f"checkpoint must be a folder with {resume=} and {save_every=}, got None")
     moved = {id(w) for group in optimizer.param_groups for w in group["params"]}
@@ -83,7 +84,7 @@ def train(
 def check(optimizer, scheduler, **counts):
     """Raise ValueError for a count below 1, TypeError for what cannot step as `train` calls it."""
     for name, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
             raise ValueError(f"{name} must be a whole number >= 1, got {value!r}")
     closure = signature(optimizer.step).parameters.get("closure")
     if closure is not None and closure.default is closure.empty:

