@@ -31,12 +31,11 @@ class ConvNet(nn.Module):
     def forward(self, x):
         size = self.size
         if x.dim() != 4 or x.shape[1:] != (1, size, size):
-            square = x.dim() == 4 and x.shape[2] == x.shape[3]
-            other = f" or build ConvNet(size={x.shape[-1]})" if square else ": they must be square"
             raise ValueError(
                 f"images must have shape (B, 1, {size}, {size}), got {tuple(x.shape)}: without"
                 f" pooling the linear layer wants exactly 64·{size}·{size} features; resize the"
-                f" images (torch.nn.functional.interpolate){other}"
+                " images (torch.nn.functional.interpolate) or, if they are square, build"
+                " ConvNet(size=their height)"
             )
         x = relu(self.conv1(x))  # (B, 64, size, size)
         x = relu(self.conv2(x))  # (B, 64, size, size)
