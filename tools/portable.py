@@ -30,8 +30,9 @@ def trial(setting, paths):
     """Return (cells and tests run, [what differs]) of pytest over `paths` under a setting."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
-        command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "--nbval"]
-        command += ["--nbval-current-env", f"--junitxml={report}", *paths]
+        workers = "2" if SETTINGS[setting]["OMP_NUM_THREADS"] == "1" else "1"  # threads spin
+        command = [sys.executable, "-m", "pytest", "-q", "-n", workers, "--dist", "loadfile"]
+        command += ["--nbval", "--nbval-current-env", f"--junitxml={report}", *paths]
         environment = {**os.environ, **SETTINGS[setting]}
         done = subprocess.run(command, cwd=ROOT, env=environment, stdout=-1, text=True)
         if done.returncode > 1:  # 0: all passed, 1: some failed
