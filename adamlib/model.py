@@ -79,8 +79,9 @@ class DeepConvNet(nn.Module):
     """`depth` convolutions of 16 maps and one linear layer: (B, 1, 8, 8) -> (B, 10) logits.
 
     `activation` follows each convolution. With `residual` each convolution but the first adds its
-    answer to what it was given; with `normalize` a batch normalization stands before each
-    activation. The initial weights are PyTorch's. Raises ValueError for a depth below 1.
+    answer to the sum of those before, x + conv(activation(x)), as in He et al. (2016), "Identity
+    mappings"; with `normalize` a batch normalization follows each convolution. The initial weights
+    are PyTorch's. Raises ValueError for a depth below 1.
     """
 
     def __init__(self, depth, activation=relu, *, residual=False, normalize=False):
@@ -95,10 +96,11 @@ class DeepConvNet(nn.Module):
         self.activation, self.residual = activation, residual
 
     def forward(self, x):
-        for conv, norm in zip(self.convs, self.norms, strict=True):
-            y = self.activation(norm(conv(x)))  # (B, 16, 8, 8)
-            x = x + y if self.residual and conv is not self.convs[0] else y
-        return self.linear(x.flatten(1))  # (B, 10)
+        x = self.norms[0](self.convs[0](x))  # (B, 16, 8, 8)
+        for conv, norm in zip(self.convs[1:], self.norms[1:], strict=True):
+            y = norm(conv(self.activation(x)))  # (B, 16, 8, 8)
+            x = x + y if self.residual else y
+        return self.linear(self.activation(x).flatten(1))  # (B, 10)
 
 
 def initialize(model, draw):

@@ -25,6 +25,18 @@ def test_a_depth_must_be_a_whole_number_above_0(depth):
         DeepConvNet(depth)
 
 
+def test_a_residual_convolution_can_take_away_as_well_as_add():
+    """A branch that ends in a ReLU only adds: the sum grows from layer to layer."""
+    torch.manual_seed(0)
+    model, x = DeepConvNet(2, residual=True), torch.randn(3, 1, 8, 8)
+    before = model.convs[0](x)
+    seen = []
+    model.linear.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    model(x)
+    expected = torch.relu(before + model.convs[1](torch.relu(before)))
+    assert torch.equal(seen[0], expected.flatten(1))
+
+
 def test_a_residual_network_of_dead_convolutions_passes_the_first_layer_on():
     torch.manual_seed(0)
     model, x = DeepConvNet(4, residual=True), torch.randn(3, 1, 8, 8)
