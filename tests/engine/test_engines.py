@@ -4,9 +4,11 @@ import ast
 import functools
 import math
 import os
+import shutil
 import subprocess
 import sys
 
+import building
 import numpy as np
 import pytest
 import torch
@@ -381,6 +383,22 @@ def test_a_second_process_loads_a_kernel_without_numba(cold):
 
 
 # Threads
+
+
+@pytest.mark.slow
+def test_a_package_in_a_zip_compiles_its_kernels(tmp_path):
+    archive = shutil.make_archive(tmp_path / "zipped", "zip", building.ROOT, "adamlib")
+    program = """
+import torch, adamlib.optim
+w = torch.nn.Parameter(torch.ones(2))
+w.grad = torch.ones(2)
+adamlib.optim.Adam([w], lr=0.5, engine="numba").step()
+print(adamlib.optim.__file__, w.tolist())
+"""
+    environment = {**os.environ, "PYTHONPATH": archive, "XDG_CACHE_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout.split() == [f"{archive}/adamlib/optim.py", "[0.5,", "0.5]"], done.stderr
 
 
 @pytest.fixture

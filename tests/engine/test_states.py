@@ -84,3 +84,15 @@ def test_a_state_that_was_cleared_is_saved_and_loaded_as_none():
     again = optim.Adam([torch.nn.Parameter(torch.ones(2)) for _ in weights])
     again.load_state_dict(optimizer.state_dict())
     assert [again.state.get(w, {}).get("step") for w in weights_of(again)] == [None, 5]
+
+
+def test_a_cycle_that_ended_a_rounding_below_zero_can_be_loaded():
+    """The linear end of PyTorch 2.13's OneCycleLR: a learning rate of about -1e-19."""
+    (one, _), (other, _) = (by_hand(1, step=lambda w: 0, **ZEROS) for _ in range(2))
+    cycle = torch.optim.lr_scheduler.OneCycleLR(one, 0.01, total_steps=8, anneal_strategy="linear")
+    for _ in range(8):
+        one.step()
+        cycle.step()
+    assert (rate := one.param_groups[0]["lr"]) < 0
+    other.load_state_dict(one.state_dict())
+    assert other.param_groups[0]["lr"] == rate
