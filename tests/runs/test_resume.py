@@ -3,6 +3,7 @@
 import math
 import os
 import pickle
+import shutil
 import signal
 from contextlib import redirect_stderr
 from functools import partial
@@ -356,6 +357,12 @@ def test_too_little_room_on_the_disk_is_an_error_before_any_step(tmp_path):
     with pytest.raises(OSError, match=r"MB are free there, .* checkpoints need .* MB"):
         go(tmp_path, keep=10**12, model=model)
     assert same(model.state_dict(), network().state_dict()) and names(tmp_path) == []
+
+
+def test_a_drive_that_tells_no_size_is_not_taken_for_a_full_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: (0, 0, 0))  # as some mounted ones do
+    go(tmp_path)
+    assert names(tmp_path)
 
 
 def test_a_disk_that_fills_up_later_leaves_the_last_checkpoint(tmp_path, whole):
