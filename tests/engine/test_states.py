@@ -58,7 +58,9 @@ def test_what_a_state_lacks_is_named_and_nothing_moves():
     assert all((w == 1).all() for w in weights)
 
 
-@pytest.mark.parametrize("state", [{}, {"momentum_buffer": None}])
+@pytest.mark.parametrize(
+    "state", [{}, {"momentum_buffer": None}, {"step": 1, "momentum_buffer": None}]
+)
 def test_a_momentum_that_was_taken_away_begins_anew(state):
     w = torch.nn.Parameter(torch.zeros(2))
     optimizer = optim.Momentum([w], lr=1.0)

@@ -265,3 +265,12 @@ def test_the_shell_command_explains_bad_input(arguments, message, capsys):
     with pytest.raises(SystemExit) as stop:
         train.main(arguments)
     assert stop.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_the_shell_command_takes_no_identity_numbers_for_classes(own, tmp_path, capsys):
+    arrays = dict(np.load(own))
+    arrays["y_train"] = arrays["y_train"].astype(np.int64) + 10**6
+    np.savez(tmp_path / "people.npz", **arrays)
+    with pytest.raises(SystemExit):
+        train.main([*ONCE, "--data", str(tmp_path / "people.npz")])
+    assert "labels must number the classes from 0, got 10000" in capsys.readouterr().err

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from xml.etree import ElementTree
 
+import chapter_budget
 import notebooks
 import pytest
 from building import ROOT
@@ -104,7 +105,7 @@ def test_numbers_units_and_figures_are_no_fault():
 
 def test_a_run_stores_the_outputs_in_a_form_that_passes_the_check(tmp_path):
     cell = new_code_cell("import os\nprint(os.path.basename(os.getcwd()))")
-    path = stored(tmp_path / "01_a.ipynb", cell)
+    path = stored(tmp_path / "a.ipynb", cell)
     assert notebooks.run(path) == []
     assert notebooks.check(path) == []
     assert notebooks.read(path).cells[0].outputs[0].text == f"{tmp_path.name}\n"
@@ -121,7 +122,7 @@ def test_a_run_that_raises_or_warns_names_the_cell_and_stores_nothing(tmp_path, 
 
 
 def test_the_check_sees_a_form_that_differs_in_one_byte(tmp_path):
-    path = stored(tmp_path / "01_a.ipynb", new_code_cell("1"))
+    path = stored(tmp_path / "a.ipynb", new_code_cell("1"))
     path.write_bytes(path.read_bytes() + b"\n")
     assert "canonical form" in notebooks.check(path)[0]
 
@@ -167,3 +168,31 @@ def test_nbval_compares_text_but_neither_svg_nor_stderr(tmp_path):
     cases = ElementTree.parse(report).iter("testcase")
     passed = [case.find("failure") is None for case in cases]
     assert passed == [True, False, False, True, True, False]
+
+
+FULL = {  # cells, and what is too much in a chapter that has them and no more
+    "4201 words of Markdown": [new_markdown_cell("word " * 4198)],
+    "321 lines of code": [new_code_cell("x\n" * 3) for _ in range(107)],
+    "46 cells of code": [new_code_cell("x") for _ in range(46)],
+    "7 lines in the median cell": [new_code_cell("x\n" * 7)],
+    "3 figures in a row": [new_code_cell("x", outputs=[display(image_png="")]) for _ in range(3)],
+}
+
+
+@pytest.mark.parametrize("fault", FULL)
+def test_a_chapter_over_budget_is_at_fault_and_another_page_is_not(fault, tmp_path):
+    cells = [new_markdown_cell("About 0 minutes"), *FULL[fault]]
+    problems = notebooks.check(stored(tmp_path / "01_x.ipynb", *cells))
+    assert any(problem.startswith(fault) for problem in problems)
+    assert not any("at most" in x for x in notebooks.check(stored(tmp_path / "x.ipynb", *cells)))
+
+
+def test_a_chapter_says_how_long_it_takes_and_is_believed_to_five_minutes():
+    """2,000 words are ten minutes, 60 of code or formulas one; folded code is not read."""
+    text = [new_markdown_cell("About 15 minutes " + "word " * 1997)]
+    code = new_code_cell("x " * 240)
+    folded = new_code_cell("x " * 6000, metadata={"tags": ["hide-input"]})
+    formula = new_markdown_cell(f"$${'x ' * 60}$$")
+    cells = [*text, code, folded, formula]
+    assert chapter_budget.minutes(canonical(new_notebook(cells=cells))) == 15
+    assert not list(chapter_budget.over_budget("01", canonical(new_notebook(cells=[*text, code]))))
