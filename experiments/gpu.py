@@ -1,7 +1,7 @@
 """All that needs a GPU in one run of less than eight minutes: `make gpu`.
 
 With the python at hand and without a network: the tests marked gpu, the bench, and chapter 5's
-training with each switch of the README. Writes results/bench-GPU.json, which chapter 16 draws.
+training with each switch of the README. Writes results/bench-GPU.json.
 On a CPU, with triton installed, `--interpret` tries the parts and writes nothing.
 """
 
