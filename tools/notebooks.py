@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import nbformat
+from chapter_budget import over_budget
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal
 from notebook_form import canonical, faults
@@ -73,7 +74,8 @@ def check(path):
     notebook = read(path)
     form = "it is not in canonical form; `make notebooks` stores it so"
     changed = text_of(notebook).encode() != path.read_bytes()
-    return [*faults(notebook), *([form] if changed else [])]
+    large = over_budget(path.stem, notebook) if path.name[0].isdigit() else ()
+    return [*faults(notebook), *large, *([form] if changed else [])]
 
 
 def judge(path, action):
