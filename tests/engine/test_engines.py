@@ -385,6 +385,14 @@ def test_a_second_process_loads_a_kernel_without_numba(cold):
 # Threads
 
 
+@pytest.mark.parametrize("engine", ["plain", "numba"])
+def test_a_bfloat16_weight_halfway_between_two_goes_to_the_even_one(engine):
+    w = torch.nn.Parameter(torch.tensor([1, 1 + 2**-7], dtype=torch.bfloat16))  # 2**-7 apart
+    w.grad = torch.full_like(w, -1)
+    optim.GradientDescent([w], lr=2**-8, engine=engine).step()
+    assert w.tolist() == [1, 1 + 2**-6]
+
+
 @pytest.mark.slow
 def test_a_package_in_a_zip_compiles_its_kernels(tmp_path):
     archive = shutil.make_archive(tmp_path / "zipped", "zip", building.ROOT, "adamlib")
