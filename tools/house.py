@@ -2,6 +2,7 @@
 
 import ast
 import re
+import textwrap
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -10,8 +11,14 @@ from adamlib.files import write
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "adamlib"
 FRONT = "rules surfaces descent show plots playground data model optim train stack schedules"
-FRONT = (*FRONT.split(), "convert", "files")  # the files at the root, as the book needs them
-FOLDERS = ("check", "engine", "runs", "bench", "sources")
+FRONT = (
+    *FRONT.split(),
+    "convert",
+    "mutants",
+    "files",
+)  # the files at the root, as the book needs them
+FOLDERS = ("check", "diagnose", "engine", "runs", "bench", "sources")
+INDENT = {"initial_indent": " " * 4, "subsequent_indent": " " * 4}
 BLOCK = re.compile(r"(?<=<!-- tree -->\n```text\n).*?(?=```\n)", re.DOTALL)
 
 
@@ -54,13 +61,18 @@ def line(path, indent):
 
 
 def tree():
-    """Return the tree of the package, a line for each file; those of the checkers share one."""
+    """Return the tree of the package, a line for each file; those of one kind share one."""
     lines = ["adamlib/\n"]
     lines += [line(PACKAGE / f"{name}.py", 2) for name in FRONT]
     for folder in (PACKAGE / name for name in FOLDERS):
         lines.append(line(folder, 2))
-        files = [folder / f"{name}.py" for storey in storeys(folder, 2) for name in storey]
-        lines += [line(path, 4) for path in files if path.exists() and path.stem != "__init__"]
+        names = [name for storey in storeys(folder, 2) for name in storey if name[0] != "_"]
+        names = [name for name in names if (folder / f"{name}.py").exists()]
+        if folder.name == "diagnose":  # an experiment each
+            lines.append(textwrap.fill(" ".join(names), 96, **INDENT) + "\n")
+            continue
+        names += ["__main__"] * (folder / "__main__.py").exists()
+        lines += [line(folder / f"{name}.py", 4) for name in names]
     return "".join(dict.fromkeys(lines))
 
 

@@ -9,7 +9,14 @@ import house
 import pytest
 
 #: The most lines of a folder: a new one has to earn its place, or another has to go.
-BUDGETS = {"check": 350, "engine": 1330, "runs": 940, "bench": 670, "sources": 445}
+BUDGETS = {
+    "check": 350,
+    "diagnose": 1540,
+    "engine": 1330,
+    "runs": 940,
+    "bench": 670,
+    "sources": 445,
+}
 LONGEST = 150  # lines of a module
 
 
@@ -40,7 +47,7 @@ def test_chapters_import_from_the_root():
         text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
         rooms = set(re.findall(r"^ *from adamlib\.(\w+)", text, re.M))
         inside = path.name[:2] in ("16", "17") or path.stem == "how_adamlib_works"
-        assert inside or rooms <= {*house.FRONT, "check"}, path.name
+        assert inside or rooms <= {*house.FRONT, "check", "diagnose"}, path.name
 
 
 def test_the_readme_shows_the_tree():

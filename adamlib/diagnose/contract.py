@@ -1,0 +1,99 @@
+"""The contract of torch.optim: learning rates, groups, gradients, closures, types."""
+
+from functools import partial
+
+import torch
+
+from adamlib.diagnose.lab import UnknownError, quietly
+
+G = 0.7  # a gradient
+
+
+def factor(lab, times, group=0):
+    """Return how much longer step 6 is for `times` the learning rate before it, of all groups or,
+    group 1, of the second group of two as against the first."""
+
+    def sixth(times):
+        def change(t, optimizer):
+            for one in optimizer.param_groups[group:] if t == 5 else ():
+                one["lr"] = times * lab.lr
+
+        moves = lab.walk([[G, G]] * 6, before=change, groups=True, **lab.bare)
+        return [float(m[5].flatten()[0]) for m in moves]
+
+    one, other = sixth(times)
+    ratio = other / (one if group else sixth(1)[1])
+    return times if abs(ratio - times) < 1e-4 * max(1, times) else float(f"{ratio:.4g}")
+
+
+def tensor_rate(lab):
+    """What an lr in a tensor does."""
+    rate = torch.tensor(lab.lr, dtype=torch.float64)
+    moves, plain = (lab.walk([[G]] * 3, lr=lr, **lab.bare)[0] for lr in (rate, lab.lr))
+    if abs(float(rate) / lab.lr - 1) > 1e-6:
+        return "is changed by steps"
+    return "works" if torch.allclose(moves, plain, rtol=1e-6) else "makes other steps"
+
+
+def after(lab, **setting):
+    """What a step does to the gradients."""
+    try:
+        trial = lab.open(**(setting or lab.bare))
+        trial.step([G])
+    except Exception as error:
+        raise UnknownError("no such setting") from error
+    grad = trial.weights[0].grad
+    return "cleared" if grad is None else "as before" if bool((grad == G).all()) else "changed"
+
+
+def closure(lab):
+    """How step() treats a closure."""
+    trial, calls = lab.open(**lab.bare), []
+
+    def loss():
+        calls.append(torch.is_grad_enabled())
+        for w in trial.weights:
+            w.grad = torch.full_like(w, G)
+        return torch.tensor(7.0)
+
+    returned = quietly(trial.optimizer.step, loss)
+    if len(calls) != 1:
+        return f"is called {len(calls)} times"
+    if not calls[0]:
+        return "runs without gradients"
+    return "works" if returned is not None and float(returned) == 7 else "loses its loss"
+
+
+def without(lab):
+    """Whether a weight moves that has no gradient."""
+    moves = lab.walk([[G, None]] * 4, starts=[1.0, 1.0], **lab.bare)[1]
+    return "moves" if bool(moves.any()) else "stays"
+
+
+def pause(lab):
+    """Whether a weight moves whose gradient is missing for a while."""
+    moves = lab.walk([[G, G]] * 4 + [[G, None]] * 3, starts=[1.0, 1.0], **lab.bare)[1]
+    return "moves on" if bool(moves[4:].any()) else "stays"
+
+
+def zeros(lab):
+    """What zero gradients do to a fresh weight."""
+    moves = lab.walk([[0.0]] * 4, **lab.bare)[0]
+    if not bool(moves.isfinite().all()):
+        return "not finite"
+    return "move the weight" if bool(moves.any()) else "leave the weight"
+
+
+QUESTIONS = {
+    "a tenfold lr makes the next step longer by": partial(factor, times=10),
+    "lr = 0 leaves of the next step": partial(factor, times=0),
+    "a group with a tenfold lr steps longer by": partial(factor, times=10, group=1),
+    "lr as a tensor": tensor_rate,
+    "gradients after a step": after,
+    "gradients after a step with decay": partial(after, weight_decay=0.1),
+    "gradients after a step with maximize": partial(after, maximize=True),
+    "a closure": closure,
+    "a weight without a gradient": without,
+    "a weight whose gradient pauses": pause,
+    "zero gradients from the start": zeros,
+}

@@ -1,0 +1,111 @@
+"""Whose gradients a step depends on, and what it does not notice: units, signs, order, cuts."""
+
+import torch
+
+from adamlib.diagnose.lab import UnknownError
+
+STEPS = 12
+
+
+def random(*shape, scale=3.0, seed=0):
+    """Return gradients of both signs, of sizes e**-scale to e**scale, the same on each machine."""
+    generator = torch.Generator().manual_seed(seed)
+    sizes = torch.rand(*shape, generator=generator, dtype=torch.float64) * 2 - 1
+    signs = torch.randint(0, 2, shape, generator=generator) * 2 - 1
+    return signs * torch.exp(scale * sizes)
+
+
+def apart(one, other):
+    """Return the largest difference of two walks as a share of the longest step."""
+    longest = max(float(one.abs().max()), float(other.abs().max()), 1e-300)
+    gap = float((one - other).abs().max()) / longest
+    return gap if gap == gap else float("inf")
+
+
+def shapes(lab):
+    """Set the shape of the weights: vectors, or matrices for an optimizer that wants them."""
+    try:
+        lab.walk([[0.5]] * 2)
+    except Exception:
+        lab.shape = (2, 2)
+        lab.walk([[0.5]] * 2)
+    return {"weights": "vectors" if lab.shape == (2,) else "matrices only"}
+
+
+def couplings(lab):
+    """What an entry's step depends on besides its own gradients."""
+    g = random(STEPS, *lab.shape)
+    same = [lab.walk([[row] for row in g])[0] for _ in range(2)]
+    changed = g.clone()
+    changed.flatten(1)[:, 1:] *= -30
+    first, other = (lab.walk([[row] for row in x])[0].flatten(1)[:, 0] for x in (g, changed))
+    entries = apart(first, other)
+    others = {}
+    for name, groups in (("tensors", False), ("groups", True)):
+        try:
+            pair = [
+                lab.walk([[a, b] for a, b in zip(g, x, strict=True)], groups=groups)[0]
+                for x in (g, -30 * g)
+            ]
+            others[name] = apart(*pair)
+        except Exception as error:
+            others[name] = UnknownError(f"raises {type(error).__name__}")
+    found = [
+        name
+        for name, gap in {"entries": entries, **others}.items()
+        if not isinstance(gap, UnknownError) and gap > 1e-9
+    ]
+    lab.elementwise = not found and lab.shape == (2,)
+    words = {
+        "entries": "the other entries of its tensor",
+        "tensors": "other tensors",
+        "groups": "other groups",
+    }
+    return {
+        "the same when repeated": apart(*same) == 0,
+        "a step depends on": [words[name] for name in found] or "its own gradients alone",
+        "matrices are orthogonalized": "entries" in found and orthogonal(lab),
+    }
+
+
+def orthogonal(lab, n=8, least=0.3):
+    """Whether the step of a matrix has singular values of one size; the gradient's are not."""
+    turns = [torch.linalg.qr(random(n, n, scale=1.0, seed=seed)).Q for seed in (2, 3)]
+    gradient = turns[0] @ torch.diag(torch.linspace(least, 1, n, dtype=torch.float64)) @ turns[1]
+    trial = lab.open(starts=[torch.eye(n)], **lab.bare)
+    for _ in range(3):  # a first step may only look
+        (move,) = trial.step([gradient])
+    values = torch.linalg.svdvals(move)
+    return bool(values[-1] > 2 * least * values[0])
+
+
+def invariances(lab):
+    """By how much a random walk changes when the problem is written otherwise (0: not at all)."""
+    g = random(STEPS, *lab.shape)
+    plain = lab.walk([[row] for row in g], **lab.bare)[0]
+
+    def gap(gradients, undo=lambda moves: moves, **how):
+        return apart(plain, undo(lab.walk([[row] for row in gradients], **{**lab.bare, **how})[0]))
+
+    units = torch.ones(lab.shape, dtype=torch.float64)
+    units.flatten()[0] = 2.0**10
+    found = {
+        "the loss times 1024": gap(1024 * g),
+        "one entry's gradient times 1024": gap(units * g),
+        "the sign of the gradients": gap(-g, torch.neg),
+        "the order of entries": gap(g.flip(-1), lambda moves: moves.flip(-1)),
+        "the weights' place": gap(g, starts=[torch.full(lab.shape, 3.0)]),
+    }
+    if lab.shape == (2,):
+        c, s = 0.8, 0.6
+        turn = torch.tensor([[c, -s], [s, c]], dtype=torch.float64)
+        found["a turn of the axes"] = gap(g @ turn.T, lambda moves: moves @ turn)
+        cut = lab.walk([[row[:1], row[1:]] for row in g], starts=[torch.ones(1)] * 2, **lab.bare)
+        found["one tensor cut into two"] = apart(plain, torch.cat(cut, 1))
+    try:
+        found["maximize"] = apart(
+            plain, -lab.walk([[row] for row in g], maximize=True, **lab.bare)[0]
+        )
+    except Exception:
+        found["maximize"] = "no such argument"
+    return {f"changes with {name}": gap for name, gap in found.items()}

@@ -1,0 +1,81 @@
+"""The edges of the contract: odd shapes, other types, later groups, infinite gradients, typos."""
+
+from functools import partial
+
+import torch
+
+from adamlib.diagnose.contract import G
+from adamlib.diagnose.lab import quietly
+
+
+def of_shape(lab, shape):
+    """Whether a tensor of this shape, beside an ordinary one, walks."""
+    trial = lab.open(**lab.bare)
+    odd = torch.nn.Parameter(torch.ones(shape, dtype=torch.float64))
+    quietly(trial.optimizer.add_param_group, {"params": [odd]})
+    trial.weights.append(odd)
+    move = trial.step([G, G])[1]
+    return "works" if bool(move.isfinite().all() & (move != 0).all()) else "does not move"
+
+
+def later_group(lab):
+    """Whether a group that is added in mid-run steps as the first does."""
+    trial = lab.open(**lab.bare)
+    late = torch.nn.Parameter(torch.ones(lab.shape, dtype=torch.float64))
+    quietly(trial.optimizer.add_param_group, {"params": [late]})
+    trial.weights.append(late)
+    first, second = [trial.step([G, G]) for _ in range(3)][-1]
+    if torch.allclose(first, second, rtol=1e-6):
+        return "steps like the first"
+    return "steps otherwise" if bool(second.any()) else "never moves"
+
+
+def infinite(lab):
+    """What one infinite gradient leaves behind."""
+    trial = lab.open(starts=[1.0, 1.0], **lab.bare)
+    trial.step([float("inf"), G])
+    own, other = [trial.step([G, G]) for _ in range(3)][-1]
+    if not bool(other.isfinite().all()):
+        return "spoils all weights"
+    if not bool(own.isfinite().all()):
+        return "spoils its weight"
+    return "is forgotten" if bool(own.any()) else "freezes its weight"
+
+
+def misspelled(lab):
+    """Whether a keyword that no one knows is taken."""
+    try:
+        quietly(lab.factory, lab.open().weights, weight_decy=0.1)
+    except Exception as error:
+        return f"raises {type(error).__name__}"
+    return "is accepted"
+
+
+def bfloat16(lab):
+    """How far bfloat16 weights go, of the way that float64 ones go."""
+    way = [
+        float(lab.walk([[1.0]] * 20, lr=1e-3, dtype=dtype, **lab.bare)[0].sum())
+        for dtype in (torch.bfloat16, torch.float64)
+    ]
+    return "stand still" if way[0] == 0 else f"go {way[0] / way[1]:.2g} of the way"
+
+
+def buffers(lab):
+    """The types of the buffers of bfloat16 weights."""
+    trial = lab.open(dtype=torch.bfloat16, **lab.bare)
+    for _ in range(2):
+        trial.step([G])
+    found = [x for state in trial.optimizer.state.values() for x in state.values()]
+    kinds = {str(x.dtype)[6:] for x in found if torch.is_tensor(x) and x.numel() > 1}
+    return ", ".join(sorted(kinds)) or "none"
+
+
+QUESTIONS = {
+    "a tensor of a single number": partial(of_shape, shape=()),
+    "a tensor of no number": partial(of_shape, shape=(0,)),
+    "a group added later": later_group,
+    "an infinite gradient": infinite,
+    "a misspelled keyword": misspelled,
+    "bfloat16 weights at 1, in 20 steps of 1e-3,": bfloat16,
+    "their buffers": buffers,
+}

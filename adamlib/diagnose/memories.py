@@ -1,0 +1,118 @@
+"""The memories of a step: of the gradients' direction, and of their size."""
+
+import torch
+
+from adamlib.diagnose.lab import Measured, UnknownError
+from adamlib.diagnose.walks import LONG, SPIKE
+
+NOTHING = 3e-5  # of a response; a mean with beta = 0.9999 answers with more
+MEAN, LARGEST, SUM, MAXIMUM = (
+    "a fading mean",
+    "the largest mean so far",
+    "a sum",
+    "a fading maximum",
+)
+
+
+def direction(found):
+    """The memory of direction: how fast gradients fade, and what comes past the mean.
+
+    Returns (properties, responses): the response to one gradient that differs, at each later step,
+    as a share of the response to all.
+    """
+    response = (1 - found["flip"][LONG:] / found["ones"][LONG:]) / 2
+    if not bool(response.isfinite().all()):
+        raise UnknownError("a step of length zero under a constant gradient")
+    first, later = abs(float(response[0])), float(response[1:8].abs().max())
+    if later < NOTHING and first < NOTHING:
+        return {"direction": "a sign"}, response
+    if later < NOTHING and abs(first - 1) < 1e-3:
+        return {"direction": "the gradient", "beta1": Measured(0.0, later)}, response
+    near, far = (fading(response, *span) for span in ((2, 6), (10, 40)))
+    beta = Measured(near, abs(near - far))
+    if not 0 < near < 1 or (beta.within > 0.01 * (1 - near) and not of_mean(found)):
+        raise UnknownError("one gradient is forgotten in no simple way")
+    if of_mean(found):
+        return {"direction": "the mean of the gradients", "beta1": Measured(near, 0.01)}, response
+    past = 1 - float(response[1]) * (1 - near ** (LONG + 2)) / ((1 - near) * near)
+    if abs(past) < 3e-3 * near:
+        return {"direction": "the mean of the gradients", "beta1": beta}, response
+    if abs(past - (1 - near)) < 3e-3 * near:
+        return {"direction": "the mean, looking ahead (Nesterov)", "beta1": beta}, response
+    mixed = {"share of the newest gradient past the mean": float(f"{past:.4g}")}
+    return {"direction": "the mean and the newest gradient", "beta1": beta, **mixed}, response
+
+
+def of_mean(found):
+    """Whether steps are as long under alternating gradients as under constant ones."""
+    ratio = float(found["alternating"][-1].abs() / found["ones"][-1])
+    return abs(ratio - 1) < 0.01 and abs(float(found["flip"][LONG] / found["ones"][LONG])) < 0.95
+
+
+def fading(response, first, last, origin=LONG + 1):
+    """Return the beta of a mean, from what is left of a response between two steps.
+
+    The response is a share of all that the mean holds, which still grows towards 1.
+    """
+    ratio = abs(float(response[last] / response[first])) ** (1 / (last - first))
+    beta = ratio
+    for _ in range(60):
+        if not 0 < beta < 1:
+            break
+        filled = (1 - beta ** (origin + last)) / (1 - beta ** (origin + first))
+        beta = ratio * filled ** (1 / (last - first))
+    return beta
+
+
+def size(found, known, response, growth):
+    """The memory of size: what the step is divided by."""
+    if abs(growth - 1) < 1e-3:
+        return {"divided by": "nothing"}
+    if known["direction"] == "the mean of the gradients" and of_mean(found):
+        return {"divided by": f"the root of {MEAN} of the squared mean of the gradients"}
+    ratio = found["spike"][LONG:] / found["ones"][LONG:]
+    fits = []
+    for power, what in ((1, "sizes"), (2, "squares")):
+        root = (1 - growth) / power  # of the memory
+        memory = (((1 + (SPIKE - 1) * response) / ratio).abs()) ** (1 / root)
+        for name, beta, model in models(memory, power):
+            error = float((memory - model).abs().max() / (memory - 1).abs().max())
+            fits.append((error, name, what, beta, root))
+    fits = [fit for fit in fits if fit[0] < 2e-3]
+    if not fits:
+        raise UnknownError("divided by what is no mean, sum or maximum of the gradients' sizes")
+    _, name, what, beta, root = min(fits, key=lambda fit: fit[0])
+    power = {0.5: "the root of ", 1.0: ""}.get(round(root, 3), f"the power {root:.3g} of ")
+    beta = {} if beta is None else {"beta2": Measured(*beta)}
+    return {"divided by": f"{power}{name} of the {what}", **beta}
+
+
+def models(memory, power):
+    """Yield (name, (beta, within), model): what a memory of the sizes' power does after a spike, as
+    a share of what it would be without."""
+    jump = SPIKE**power - 1
+    k = torch.arange(len(memory), dtype=torch.float64)
+    t = LONG + 1 + k
+    late = memory[1:]
+    if abs(float(memory[0]) - 1) < 1e-6 and float(late[0]) > 1.001:
+        beta = fading(late - 1, 0, 200)
+        yield (
+            f"{MEAN}, of the steps before,",
+            (beta, 1e-3),
+            torch.cat([memory[:1], 1 + (late[0] - 1) * beta ** k[:-1]]),
+        )
+    if not float(memory[0]) > 1.001:
+        return
+    if power == 1:
+        fade = float(memory[1] / memory[0])
+        yield MAXIMUM, (fade, 0.0), (float(memory[0]) * fade**k).clamp(min=1)
+    answer = float((memory[0] - 1) / jump)
+    beta = fading(memory - 1, 0, 200)
+    if 0 < beta < 1:
+        within = abs(answer * (1 - beta ** (LONG + 1)) - (1 - beta))
+        yield MEAN, (beta, within), 1 + jump * (1 - beta) * beta**k / (1 - beta**t)
+    yield SUM, None, 1 + jump / t
+    beta = 1 - answer
+    for _ in range(60):
+        beta = 1 - answer * (1 - beta ** (LONG + 1))
+    yield LARGEST, (beta, 0.0), float(memory[0]) * (1 - beta ** (LONG + 1)) / (1 - beta**t)

@@ -1,0 +1,102 @@
+"""A card's properties in a sentence: which rule it is, and in what it differs."""
+
+from adamlib.diagnose.correction import BOTH, NEITHER, M, V
+from adamlib.diagnose.memories import LARGEST, MAXIMUM, MEAN, SUM
+
+UNASKED = "share of a weight that goes unasked in a step, per lr"
+AHEAD, MIXED = "the mean, looking ahead (Nesterov)", "the mean and the newest gradient"
+ADAM = f"the root of {MEAN} of the squares"
+CORRECTED = {
+    NEITHER: "no correction of the two means",
+    M: "the mean of the gradients alone is corrected",
+    V: "the mean of their size alone is corrected",
+    "multiplied": "the means are multiplied by 1 - beta**t instead of divided",
+}
+
+
+def verdict(p):
+    """Return a sentence or two: which rule it is, in what it differs, and how far that is known."""
+    name, but = base(p)
+    but += [
+        f"a steady step is {gain:g} lr long"
+        for gain in [p.get("length of a steady step, in lr")]
+        if gain is not None and "momentum" not in name and abs(gain - 1) > 1e-3
+    ]
+    if p.get("the memory of size starts at"):
+        but.append(f"the memory of size starts at {p['the memory of size starts at']:g}")
+    if p.get("drift in a step, in lr"):
+        but.append(f"every step adds {-p['drift in a step, in lr']:g} lr, whatever the gradient")
+    if p.get(UNASKED):
+        but.append(f"a step takes {p[UNASKED]:g} lr of each weight, unasked")
+    text = name + (", but " + "; ".join(but) if but else "") + "."
+    text += f" Weight decay: {p['weight decay']}"
+    text += f" ({p['order']})." if p.get("order", "").startswith("the step") else "."
+    if p.get("foretold within", 1.0) < 1e-5:
+        text += f" {p['foretold by']} foretells 60 random steps."
+    else:
+        text += " No rule of the book foretells its steps."
+    bits = [str(x) for k, x in p.items() if k.startswith("a run resumed")]
+    if bits and all(x.startswith("goes on") for x in bits):
+        text += " It resumes bit for bit."
+    return text
+
+
+def base(p):
+    """Return (name, [how it differs from the rule of that name])."""
+    divided, direction = str(p.get("divided by")), str(p.get("direction"))
+    if p.get("matrices are orthogonalized"):
+        return "Steps of orthogonalized matrices, as Muon's", []
+    if direction == "a sign":
+        return "Steps of one length, by a sign", []
+    if divided == "nothing":
+        if direction == "the gradient":
+            return "Gradient descent", []
+        if direction in ("the mean of the gradients", AHEAD):
+            how = "Nesterov's momentum" if direction == AHEAD else "momentum"
+            return f"Gradient descent with {how} {p['beta1'].value:.4g}", []
+    if divided.startswith(f"the root of {SUM}") and direction == "the gradient":
+        return "AdaGrad", []
+    if divided.startswith(MAXIMUM) and direction == "the mean of the gradients":
+        return "AdaMax", differences(p)
+    if divided.startswith(f"the root of {LARGEST}"):
+        return "AMSGrad", differences(p)
+    if direction == "the gradient" and divided == ADAM:
+        if p.get("corrected") == NEITHER:
+            return "RMSProp", [x for x in differences(p) if x != CORRECTED[NEITHER]]
+        return "Adam without a memory of direction", [
+            x for x in differences(p) if x != CORRECTED[V]
+        ]
+    if direction in ("the mean of the gradients", AHEAD, MIXED) and (MEAN in divided):
+        decoupled = str(p.get("weight decay")).startswith("past")
+        but = [] if divided == ADAM else [f"divided by {divided}"]
+        but += ["it looks ahead, as NAdam does"] if direction in (AHEAD, MIXED) else []
+        return "AdamW" if decoupled else "Adam", but + differences(p)
+    return "No rule of this book", []
+
+
+def differences(p):
+    """Return in what the corrections and eps are not those of Adam's paper."""
+    found = []
+    if p.get("corrected") not in (BOTH, None):
+        own = "its steps grow or shrink in a way of their own at first"
+        found.append(CORRECTED.get(p["corrected"], own))
+        if p["corrected"] == M and str(p.get("divided by")).startswith(MAXIMUM):
+            found.pop()  # a maximum needs none
+    if p.get("its clock at step t", "t") != "t":
+        found.append(f"at step t the correction counts {p['its clock at step t']}")
+    eps = str(p.get("eps", ""))
+    reach = p.get("reach of eps at step", {})
+    if "before the correction" in eps:
+        first, last = reach[min(reach)], p["size of eps"]
+        found.append(
+            f"eps before the correction: {first / last:.3g} times larger at the first step"
+        )
+    elif "inside" in eps:
+        found.append("eps inside the root")
+    elif "limit" in eps:
+        found.append("eps is a lower limit of the root")
+    elif "elsewhere" in eps or "none" in eps or "not finite" in eps:
+        found.append("no eps" if "none" in eps else f"eps {eps}")
+    if "beta2" in p and "beta1" in p and p["beta1"].value > p["beta2"].value:
+        found.append("the direction fades more slowly than the size (betas swapped?)")
+    return found
