@@ -5,6 +5,7 @@ import ast
 import importlib
 import sys
 from functools import partial
+from pathlib import Path
 
 from adamlib import files
 from adamlib.diagnose import diagnose
@@ -70,7 +71,7 @@ def main():
     else:
         print(card)
     if options.json:
-        files.write(options.json, card.json() + "\n")
+        files.write(Path(options.json).expanduser(), card.json() + "\n")
 
 
 if __name__ == "__main__":

@@ -50,12 +50,16 @@ def of_optax(make):
     jax.config.update("jax_enable_x64", True)
 
     class Optax(Foreign):
+        steps = {}  # compiled ones
+
         def begin(self, old, lr, settings):
             return make(learning_rate=lr, **settings).init(old)
 
         def advance(self, number, old, grads, lr, settings):
-            update = make(learning_rate=lr, **settings).update
-            moves, self.running[number] = update(grads, self.running[number], old)
+            key = lr, *sorted(settings.items())
+            if key not in self.steps:
+                self.steps[key] = jax.jit(make(learning_rate=lr, **settings).update)
+            moves, self.running[number] = self.steps[key](grads, self.running[number], old)
             return [np.array(x) for x in optax.apply_updates(old, moves)]
 
     return Optax

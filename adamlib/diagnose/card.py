@@ -115,7 +115,7 @@ def diagnose(factory):
         known["direction"] = f"unknown: {error or type(error).__name__}"
         steps = None
     if steps is not None:
-        ask(walks.lengths, lab)
+        ask(walks.lengths, lab, steps)
         if found := ask(memories.direction, steps):
             ask(memories.size, steps, known, found[1], lab.growth)
         if "divided by" in known:

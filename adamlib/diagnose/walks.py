@@ -4,7 +4,7 @@ import torch
 
 from adamlib.diagnose.lab import UnknownError
 
-LONG, TAIL, SPIKE = 2000, 240, 100.0
+LONG, TAIL, SPIKE = 3760, 240, 100.0
 SHOWN = (1, 2, 5, 10, 50, 200, 2000, 4000)
 
 
@@ -41,8 +41,11 @@ def unit(lab):
     return (1.0 if settled else 1e4), (round(growth, 3) if abs(growth) < 1.5 else growth)
 
 
-def lengths(lab):
-    """How long the steps are under a gradient of 1, in lr."""
-    s = lab.lengths([[1.0] * (4000 if lab.elementwise else 200)])[0]
-    shown = {t: float(f"{s[t - 1]:.5g}") for t in SHOWN if t <= len(s)}
-    return {"length under a gradient of 1, in lr": shown, "length grows with the power": lab.growth}
+def lengths(lab, found):
+    """How long the steps are under a constant gradient, in lr."""
+    s = found["ones"]
+    shown = {t: float(f"{s[t - 1]:.5g}") for t in SHOWN}
+    return {
+        "length under a constant gradient, in lr": shown,
+        "length grows with the power": lab.growth,
+    }

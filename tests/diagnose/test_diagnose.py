@@ -1,0 +1,239 @@
+"""Cards against what is known of the optimizers: torch.optim's, the book's own, and the mutants."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from adamlib import optim, rules
+from adamlib.diagnose import diagnose
+from adamlib.diagnose.adapters import of_rule
+from adamlib.mutants import MUTANTS, mutant
+
+SAME, PAST = "in the gradient or past it: here the same", "past the gradient, times lr"
+LR = "Multiplying lr by 10 before a step makes it 1 times as long."
+ZERO = "With lr = 0 a step still has 1 of its length."
+GROUP = "A group with ten times the lr takes steps 1 times as long."
+NANS = "Zero gradients from the start make weights not finite."
+CLOCK = "The clock of the correction is {}, not t, as steps under a constant gradient show."
+OWN = "its steps grow or shrink in a way of their own at first"
+
+
+def torch_optim(name, **settings):
+    """Return a factory of a class of torch.optim."""
+    return lambda params, **given: getattr(torch.optim, name)(params, **{**settings, **given})
+
+
+#: (optimizer, the first sentence of its verdict, its decay, the rule that foretells it).
+TORCH = [
+    (
+        "SGD",
+        {},
+        "Gradient descent",
+        SAME,
+        "gradient_descent",
+    ),
+    ("SGD", {"momentum": 0.9}, "Gradient descent with momentum 0.9", "in the gradient", "momentum"),
+    (
+        "SGD",
+        {"momentum": 0.8, "nesterov": True},
+        "Gradient descent with Nesterov's momentum 0.8",
+        "in the gradient",
+        "nesterov",
+    ),
+    ("Adagrad", {}, "AdaGrad", "in the gradient", "adagrad"),
+    ("RMSprop", {}, "RMSProp", "in the gradient", "adam, no correction"),
+    ("Adam", {}, "Adam", "in the gradient", "adam"),
+    ("Adam", {"amsgrad": True}, "AMSGrad", "in the gradient", "amsgrad"),
+    ("AdamW", {}, "AdamW", "past the gradient, times lr", "adam"),
+    ("Adamax", {}, "AdaMax", "in the gradient", "adamax"),
+    ("NAdam", {}, f"Adam, but it looks ahead, as NAdam does; {OWN}", "in the gradient", None),
+    ("RAdam", {}, f"Adam, but {OWN}", "in the gradient", None),
+    ("Adadelta", {}, "No rule of this book", "in the gradient", None),
+    ("Adafactor", {}, "No rule of this book", "past the gradient, times lr", None),
+    (
+        "Muon",
+        {},
+        "Steps of orthogonalized matrices, as Muon's",
+        "past the gradient, times lr",
+        None,
+    ),
+    ("Rprop", {}, "No rule of this book", "cannot be set", None),
+    (
+        "ASGD",
+        {},
+        "Gradient descent, but a step takes 0.0001 lr of each weight, unasked",
+        SAME,
+        "gradient_descent",
+    ),
+]
+FAULTS = {  # of those: Rprop reads lr once, ASGD a step late, Adafactor divides by a size of 0
+    "Rprop": [LR, ZERO, GROUP],
+    "ASGD": [LR, ZERO, GROUP],
+    "Adafactor": ["A tensor of no number raises ZeroDivisionError."],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "settings", "verdict", "decay", "foretold"), TORCH)
+def test_a_card_tells_the_truth_about_torch_optim(name, settings, verdict, decay, foretold):
+    card = diagnose(torch_optim(name, **settings))
+    assert card.verdict.partition(". ")[0] == verdict
+    assert card.properties["weight decay"] == decay
+    assert card.properties.get("foretold by") == (foretold and f"rules.{foretold}")
+    assert card.properties.get("foretold within", 0) < 1e-5  # ASGD's own decay: 1e-6
+    assert card.faults == FAULTS.get(name, [])
+
+
+def test_numbers_of_adam_come_with_how_far_off_they_may_be():
+    settings = {"lr": 3e-3, "betas": (0.83, 0.97), "eps": 1e-5, "weight_decay": 0.2}
+    found = diagnose(torch_optim("Adam", **settings)).properties
+    for name, true in (("beta1", 0.83), ("beta2", 0.97)):
+        value, within = found[name]
+        assert abs(value - true) <= max(within, 1e-9) and within < 1e-6
+    assert found["size of eps"] == pytest.approx(1e-5, rel=1e-3)
+    assert found["weight decay by default"] == 0.2
+
+
+OURS = ["GradientDescent", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam", "AdamW"]
+
+
+@pytest.mark.parametrize("name", [*OURS, "AMSGrad", "AdaMax"])
+def test_no_fault_is_found_in_ours(name):
+    card = diagnose(lambda params, **given: getattr(optim, name)(params, engine="plain", **given))
+    assert not card.faults and card.properties["foretold within"] < 1e-8
+    like = {"GradientDescent": "Gradient descent", "Nesterov": "Gradient descent with Nesterov"}
+    like["Momentum"] = "Gradient descent with momentum 0.9"
+    assert card.verdict.startswith(like.get(name, name))
+
+
+#: mutant: (how its verdict goes on after "Adam, but " or "AdamW, but ", its faults).
+KNOWN = {
+    "no correction": ("no correction of the two means", []),
+    "only m corrected": ("the mean of the gradients alone is corrected", []),
+    "only v corrected": ("the mean of their size alone is corrected", []),
+    "multiplied, not divided": (
+        "the means are multiplied by 1 - beta**t instead of divided",
+        ["The means are multiplied by 1 - beta**t, not divided."],
+    ),
+    "clock one ahead": ("at step t the correction counts t + 1", [CLOCK.format("t + 1")]),
+    "clock stuck at 1": ("at step t the correction counts 1", [CLOCK.format("1")]),
+    "clock counts two tensors": ("at step t the correction counts 2 t", [CLOCK.format("2 t")]),
+    "eps inside the root": ("eps inside the root", []),
+    "eps before the correction": (
+        "eps before the correction: 31.6 times larger at the first step",
+        [],
+    ),
+    "eps added to the weight": (
+        "no eps; every step adds 1e-05 lr, whatever the gradient",
+        [NANS, "A part of each step is the same whatever the gradient."],
+    ),
+    "no eps": ("no eps", [NANS]),
+    "no root": ("divided by a fading mean of the squares", []),
+    "no square": ("divided by the root of a fading mean of the sizes", []),
+    "betas swapped": ("the direction fades more slowly than the size (betas swapped?)", []),
+    "a sum in place of a mean": ("a steady step is 10 lr long", []),
+    "m squared in place of g": (
+        f"divided by the root of a fading mean of the squared mean of the gradients; {OWN}",
+        [],
+    ),
+    "v starts at 1": ("the memory of size starts at 1", []),
+    "decay of the other sign": (None, ["weight_decay lets weights grow."]),
+    "decay without lr": (
+        None,
+        ["The decay does not scale with lr: a step takes 0.01 of a weight."],
+    ),
+    "decay never": (None, ["weight_decay has no effect."]),
+    "decay in the gradient": (None, []),
+    "decay after the step": (None, []),
+    "g in place of m": (None, []),
+}
+DECAY = {
+    "decay of the other sign": "of the wrong sign: weights grow",
+    "decay without lr": "past the gradient, not times lr",
+    "decay never": "no effect",
+    "decay in the gradient": "in the gradient",
+    "decay after the step": "past the gradient, times lr (the step, then decay)",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_card_names_the_fault_of_each_mutant(name):
+    card, (but, faults) = diagnose(of_rule(mutant(name))), KNOWN[name]
+    start, _, rest = card.verdict.partition(". Weight decay: ")
+    if name == "g in place of m":
+        assert start == "Adam without a memory of direction"
+    else:
+        assert start.removeprefix("Adam").removeprefix("W") == (f", but {but}" if but else "")
+    assert rest.startswith(DECAY.get(name, "in the gradient") + ".")
+    assert card.faults == faults
+
+
+class Careless(torch.optim.SGD):
+    """Scales .grad in place, has one clock, keeps a scale for all, loses its buffer."""
+
+    def __init__(self, params, lr=1e-2, **anything):
+        super().__init__(params, lr)
+        self.steps = 0
+
+    def step(self, closure=None):
+        self.steps += 1
+        for group in self.param_groups:
+            for place, w in enumerate(group["params"]):
+                if w.grad is not None:
+                    w.grad /= 1 - 0.9**self.steps
+                    w.data -= self.defaults["lr"] * (1 + place) * w.grad
+
+
+def test_faults_of_the_contract_are_found():
+    said = " ".join(diagnose(Careless).faults)
+    for words in (
+        LR,
+        GROUP,
+        "Gradients after a step: changed.",
+        "A closure is called 0 times.",
+        "Any keyword is accepted",
+        "Steps change with the place in the list",
+        "A run resumed from a file, float32, is off by",
+        "After 300 steps without a gradient a tensor's longest step is 0.",
+        "weight_decay has no effect.",
+    ):
+        assert words in said, words
+
+
+def test_two_cards_say_how_they_differ():
+    adam, adamw = diagnose(of_rule(rules.adam)), diagnose(of_rule(rules.adamw))
+    said = adam.against(adamw)
+    assert "weight decay: in the gradient, there past the gradient, times lr" in said
+    assert not adam.against(adam) and not [line for line in said if "beta" in line or "eps" in line]
+
+
+def test_what_cannot_be_told_is_called_unknown():
+    class Silent(torch.optim.SGD):
+        def step(self, closure=None):
+            """Do nothing."""
+
+    found = diagnose(Silent)
+    assert found.properties["direction"] == "unknown: no step under a constant gradient"
+    assert found.verdict.startswith("No rule of this book")
+    with pytest.raises(ValueError, match="needs a learning rate lr > 0, got 0"):
+        diagnose(torch_optim("SGD", lr=0.0))
+
+
+def test_the_shell_prints_and_stores_a_card(tmp_path):
+    file = tmp_path / "card.json"
+    words = ["torch.optim:AdamW", "lr=1e-3", "weight_decay=0.1", "--json", str(file)]
+    command = [sys.executable, "-m", "adamlib.diagnose"]
+    done = subprocess.run([*command, *words], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("torch.optim:AdamW lr=1e-3 weight_decay=0.1\nAdamW. Weight decay")
+    card = json.loads(file.read_text(encoding="utf-8"))
+    assert card["faults"] == [] and card["properties"]["beta1"]["value"] == pytest.approx(0.9)
+    for words, said in (
+        (["nothing:Here"], "no optimizer 'nothing:Here'"),
+        (["torch"], "module:name"),
+    ):
+        done = subprocess.run([*command, *words], capture_output=True, text=True)
+        assert done.returncode == 1 and said in done.stderr and "Traceback" not in done.stderr
