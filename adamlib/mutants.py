@@ -3,7 +3,10 @@
 import inspect
 import linecache
 
+import numpy as np
+
 from adamlib import rules
+from adamlib.descent import descend
 
 M, V, W = "m_hat = m / (1 - beta1**t)", "v_hat = v / (1 - beta2**t)", "w = w - lr * m_hat"
 DECAY = "    w = w - lr * weight_decay * w  # straight from the weight: no gradient, no ruler\n"
@@ -77,3 +80,49 @@ def edited(rule, edits, name):
     linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file  # for readers
     exec(compile(text, file, "exec"), scope)
     return scope[rule.__name__]
+
+
+def taken(rule, settings):
+    """Return those of the settings that `rule` takes."""
+    return {k: x for k, x in settings.items() if k in inspect.signature(rule).parameters}
+
+
+def moves(rule, gradients, w=0.0, **settings):
+    """Return how far each step lowers a weight that is at `w` before it; lr is 1, eps and decay 0,
+    if the settings do not say otherwise. A division by 0 gives nan."""
+    how = taken(rule, {"lr": 1.0, "eps": 0.0, "weight_decay": 0.0, **settings})
+    state, found = (), []
+    with np.errstate(all="ignore"):
+        for t, g in enumerate(np.asarray(gradients, dtype=float), start=1):
+            new, *state = rule(w, g, t, *state, **how)
+            found.append(w - new)
+    return np.array(found)
+
+
+def apart(rule, **settings):
+    """Return how far ten steps from 1 on random gradients lead from the walk of the right rule."""
+    rows, how = np.random.default_rng(0).standard_normal((10, 3)), taken(rule, settings)
+    pair = rule, getattr(rules, rule.__name__)
+    paths = [descend(r, lambda w, g=iter(rows): next(g), np.ones(3), 10, **how) for r in pair]
+    return abs(paths[0] - paths[1]).max()
+
+
+def passed(rule):
+    """Return {test: whether `rule` passes it}; one without decay passes the two tests of it."""
+    ones, g, same = np.ones(100), np.array([1.0, -2.0, 3.0, 0.5]), np.allclose
+    loud = {"lr": 0.5, "eps": 1.0, "weight_decay": 0.5}
+    bare = "weight_decay" not in taken(rule, loud)
+    m, v = (1 + jump * (1 - beta) / (1 - beta**50) for jump, beta in ((2, 0.9), (8, 0.999)))
+    return {
+        "loss falls": abs(descend(rule, lambda w: w, 1.0, 100, lr=0.01)[-1]) < 1,
+        "ten steps": apart(rule) < 1e-3,
+        "first step": same(moves(rule, ones[:1]), 1),
+        "steady slope": same(moves(rule, ones), 1),
+        "units": same(moves(rule, 1000 * g), moves(rule, g)),
+        "odd gradient": same(moves(rule, [*ones[:49], 3])[-1], m / v**0.5),
+        "silence": same(moves(rule, 0 * g, eps=1e-8), 0),
+        "loud eps": same(moves(rule, ones, eps=1.0), 0.5),
+        "decay alone": bare or same(moves(rule, 0 * g, w=2.0, **loud), 0.5),
+        "decay first": bare or same(moves(rule, ones[:1], w=2.0, **loud), 0.75),
+        "ten loud steps": apart(rule, **loud) < 1e-12,
+    }

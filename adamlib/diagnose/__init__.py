@@ -1,5 +1,6 @@
 """In: an optimizer. Out: its identity card, found by experiment alone."""
 
-from adamlib.diagnose.card import Card, diagnose
+from adamlib.diagnose.card import Card
+from adamlib.diagnose.examination import diagnose
 
 __all__ = ["Card", "diagnose"]

@@ -1,7 +1,10 @@
 """Other kinds of optimizer with torch.optim's interface: a rule, optax's, Keras's."""
 
+import inspect
+
 import torch
 
+from adamlib.diagnose.lab import UnknownError
 from adamlib.engine.adapter import RuleOptimizer
 
 
@@ -14,20 +17,28 @@ def of_rule(rule):
 class Foreign(torch.optim.Optimizer):
     """Runs an optimizer of another library over torch's weights, group by group.
 
-    A subclass makes one for the arrays of a group (`begin`) and takes a step with it (`advance`).
+    A subclass says what makes it (`source`, whose settings alone are taken), makes one for the
+    arrays of a group (`begin`) and takes a step with it (`advance`). What the interface does not
+    have is left unanswered: states in files, closures, missing gradients, bfloat16, a tensor lr.
     """
 
+    source = None
+
     def __init__(self, params, lr=1e-3, **settings):
+        if unknown := settings.keys() - inspect.signature(self.source).parameters.keys():
+            raise TypeError(f"unexpected keyword argument {', '.join(sorted(unknown))!r}")
+        if torch.is_tensor(lr):
+            raise UnknownError("its interface has no tensors of PyTorch")
         super().__init__(params, {"lr": lr, **settings})
         self.running = {}
 
     @torch.no_grad()
-    def step(self):
+    def step(self, closure=None):
         """Take one step of every group, from the gradients in `.grad`."""
         for number, group in enumerate(self.param_groups):
-            weights = [w for w in group["params"] if w.grad is not None]
-            if not weights:
-                continue
+            weights = group["params"]
+            if closure or any(w.grad is None or w.dtype == torch.bfloat16 for w in weights):
+                raise UnknownError("its interface has no such thing")
             settings = {name: x for name, x in group.items() if name not in ("params", "lr")}
             old = [w.numpy() for w in weights]
             if number not in self.running:
@@ -38,7 +49,11 @@ class Foreign(torch.optim.Optimizer):
                 w.copy_(torch.from_numpy(array))
 
     def state_dict(self):
-        raise NotImplementedError("the state is the other library's")
+        """Raise: the state is the other library's."""
+        raise UnknownError("its state is the other library's")
+
+    def __deepcopy__(self, memo):
+        raise UnknownError("its state is the other library's")
 
 
 def of_optax(make):
@@ -50,6 +65,7 @@ def of_optax(make):
     jax.config.update("jax_enable_x64", True)
 
     class Optax(Foreign):
+        source = staticmethod(make)
         steps = {}  # compiled ones
 
         def begin(self, old, lr, settings):
@@ -71,6 +87,8 @@ def of_keras(cls):
     import numpy as np
 
     class Keras(Foreign):
+        source = cls
+
         def begin(self, old, lr, settings):
             variables = [keras.Variable(w, dtype=w.dtype) for w in old]
             optimizer = cls(learning_rate=lr, **settings)

@@ -1,15 +1,9 @@
-"""`diagnose`: all experiments on one optimizer, and the card that comes of them."""
+"""An identity card: what was found, as text, as JSON, beside another card."""
 
-import json
 from dataclasses import dataclass
 
-from adamlib.diagnose import contract, couplings, edges, late, memories, walks
-from adamlib.diagnose.correction import correction, epsilon
-from adamlib.diagnose.decay import decay
-from adamlib.diagnose.faults import faults
-from adamlib.diagnose.lab import Lab, Measured, UnknownError
-from adamlib.diagnose.portrait import portrait
-from adamlib.diagnose.verdict import verdict
+from adamlib import files
+from adamlib.diagnose.lab import Measured
 
 
 @dataclass
@@ -44,7 +38,7 @@ class Card:
             for name, value in self.properties.items()
         }
         card = {"verdict": self.verdict, "faults": self.faults, "properties": properties}
-        return json.dumps(card, indent=1, ensure_ascii=False)
+        return files.as_json(card)
 
     def against(self, other):
         """Return sentences on how this optimizer differs from that of another card."""
@@ -79,69 +73,3 @@ def shown(value):
         if isinstance(value, dict)
         else (f"{value:g}" if isinstance(value, float) else str(value))
     )
-
-
-def diagnose(factory):
-    """Return the `Card` of an optimizer, found by running it on tiny tensors for a few seconds.
-
-    factory: a class of torch.optim's interface or what makes such an optimizer of a list of
-    weights or of groups; best with keywords, such as lr and weight_decay, which experiments set.
-    `adapters` makes one of a rule, an optax transformation or a Keras optimizer. No source is
-    read. The numbers are float64's.
-
-    Raises ValueError for an optimizer without a learning rate, and what the factory raises.
-    """
-    lab, known = Lab(factory), {}
-
-    def ask(experiment, *arguments):
-        """Add the answers of an experiment to what is known, or why there are none."""
-        try:
-            found = experiment(*arguments)
-        except UnknownError as why:
-            known[experiment.__name__] = f"unknown: {why}"
-        except Exception as error:
-            words = (str(error).strip() or "-").splitlines()[0][:120]
-            known[experiment.__name__] = f"unknown: raises {type(error).__name__}, {words}"
-        else:
-            known.update(found[0] if isinstance(found, tuple) else found)
-            return found
-        return None
-
-    ask(couplings.shapes, lab)
-    ask(couplings.couplings, lab)
-    try:
-        steps = walks.walks(lab)
-    except Exception as error:
-        known["direction"] = f"unknown: {error or type(error).__name__}"
-        steps = None
-    if steps is not None:
-        ask(walks.lengths, lab, steps)
-        if found := ask(memories.direction, steps):
-            ask(memories.size, steps, known, found[1], lab.growth)
-        if "divided by" in known:
-            ask(correction, steps, known)
-        if known.get("divided by") != "nothing":
-            ask(epsilon, lab, known)
-        ask(drift, lab)
-        ask(portrait, lab, known)
-    ask(decay, lab, known)
-    ask(couplings.invariances, lab)
-    for name, question in {**contract.QUESTIONS, **edges.QUESTIONS, **late.QUESTIONS}.items():
-        try:
-            known[name] = question(lab)
-        except UnknownError:
-            continue  # it has no such setting
-        except Exception as error:
-            known[name] = f"raises {type(error).__name__}"
-    return Card(verdict(known), faults(known), known)
-
-
-def drift(lab):
-    """How far a weight goes in a step whatever the sign of its gradient, at 0 and at 1."""
-    if not lab.elementwise:
-        return {}
-    at0, at1 = (walks.drift(lab, start=start, **lab.bare) for start in (0.0, 1.0))
-    found = {"drift in a step, in lr": float(f"{at0:.3g}") if abs(at0) > 1e-7 else 0.0}
-    if abs(at1 - at0) > 1e-7:
-        found["share of a weight that goes unasked in a step, per lr"] = float(f"{at1 - at0:.3g}")
-    return found

@@ -1,5 +1,7 @@
 """Whose gradients a step depends on, and what it does not notice: units, signs, order, cuts."""
 
+from itertools import product
+
 import torch
 
 from adamlib.diagnose.lab import UnknownError
@@ -23,13 +25,20 @@ def apart(one, other):
 
 
 def shapes(lab):
-    """Set the shape of the weights: vectors, or matrices for an optimizer that wants them."""
-    try:
-        lab.walk([[0.5]] * 2)
-    except Exception:
-        lab.shape = (2, 2)
-        lab.walk([[0.5]] * 2)
-    return {"weights": "vectors" if lab.shape == (2,) else "matrices only"}
+    """Find out how to take a step: of vectors or of matrices, with or without a closure.
+
+    Raises what the optimizer raises in every way.
+    """
+    for closure, shape in product((False, True), dict.fromkeys([lab.shape, (2, 2)])):
+        lab.closure, lab.shape = closure, shape
+        try:
+            lab.walk([[0.5]] * 2)
+        except Exception as error:
+            why = error
+            continue
+        found = {"weights": "vectors" if shape == (2,) else "matrices only"}
+        return found | ({"step() needs a closure": True} if closure else {})
+    raise why
 
 
 def couplings(lab):

@@ -38,7 +38,9 @@ def faults(p):
     said = []
     for name, (good, sentence) in GOOD.items():
         value = p.get(name, good[0])
-        if value not in good and not str(value).startswith("unknown"):
+        if str(value).startswith("raises"):
+            said.append(f"{name[0].upper()}{name[1:]}: it {value}.")
+        elif value not in good:
             said.append(sentence.format(f"{value:g}" if isinstance(value, float) else value))
     kind = str(p.get("weight decay"))
     own = p.get("weight decay by default")

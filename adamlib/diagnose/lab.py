@@ -27,8 +27,8 @@ class Measured(NamedTuple):
 class Trial:
     """One optimizer and its weights."""
 
-    def __init__(self, weights, optimizer):
-        self.weights, self.optimizer = weights, optimizer
+    def __init__(self, weights, optimizer, closure=False):
+        self.weights, self.optimizer, self.closure = weights, optimizer, closure
 
     def step(self, gradients):
         """Take one step; return how far each tensor moved downhill, in float64.
@@ -36,10 +36,15 @@ class Trial:
         gradients: one entry for each tensor, a number or what has its shape; None: no gradient.
         """
         before = [w.detach().double().clone() for w in self.weights]
-        for w, g in zip(self.weights, gradients, strict=True):
-            g = g if g is None else torch.as_tensor(g, dtype=w.dtype).expand(w.shape).clone()
-            w.grad = g
-        quietly(self.optimizer.step)
+
+        def feed():
+            for w, g in zip(self.weights, gradients, strict=True):
+                g = g if g is None else torch.as_tensor(g, dtype=w.dtype).expand(w.shape).clone()
+                w.grad = g
+            return torch.tensor(0.0)
+
+        feed()
+        quietly(self.optimizer.step, *([feed] if self.closure else []))
         return [old - w.detach().double() for old, w in zip(before, self.weights, strict=True)]
 
 
@@ -55,6 +60,7 @@ class Lab:
 
     def __init__(self, factory):
         self.factory, self.shape, self.elementwise, self.bare = factory, (2,), False, {}
+        self.closure = False  # whether step() has to be given one
         try:
             group = self.open().optimizer.param_groups[0]
         except (ValueError, IndexError):  # some take matrices alone
@@ -94,7 +100,7 @@ class Lab:
                 group.update(settings)
         if callable(getattr(optimizer, "train", None)):  # schedule-free ones have modes
             optimizer.train()
-        return Trial(weights, optimizer)
+        return Trial(weights, optimizer, self.closure)
 
     def walk(self, gradients, before=None, **how):
         """Return, for each tensor, its movements (steps, *shape) downhill.

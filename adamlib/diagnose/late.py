@@ -75,7 +75,7 @@ def deep_copy(lab):
     trial.step([0.7])
     optimizer, weights = copy.deepcopy((trial.optimizer, trial.weights))
     moves = []
-    for one in (trial, type(trial)(weights, optimizer)):
+    for one in (trial, type(trial)(weights, optimizer, lab.closure)):
         torch.manual_seed(1)
         moves += one.step([0.3])
     return "takes the same step" if torch.equal(*moves) else "takes another step"

@@ -47,6 +47,8 @@ def rule(known):
             base = rules.nesterov if ahead else rules.momentum
             return base, {"momentum": beta1}, gain * (1 - beta1), []
     eps = {"eps": known.get("size of eps", 0.0)}
+    if "eps" not in known:
+        raise UnknownError("no rule of the book is like it")
     if divided == f"the root of {SUM} of the squares" and not beta1 and "outside" in known["eps"]:
         return rules.adagrad, eps, gain, []
     if divided == f"{MAXIMUM} of the sizes" and not ahead and known["corrected"] == M:

@@ -26,10 +26,13 @@ def verdict(p):
         but.append(f"the memory of size starts at {p['the memory of size starts at']:g}")
     if p.get("drift in a step, in lr"):
         but.append(f"every step adds {-p['drift in a step, in lr']:g} lr, whatever the gradient")
+    if isinstance(p.get("a step depends on"), list) and not p.get("matrices are orthogonalized"):
+        but.append(f"each step depends on {' and '.join(p['a step depends on'])}, too")
     if p.get(UNASKED):
         but.append(f"a step takes {p[UNASKED]:g} lr of each weight, unasked")
-    text = name + (", but " + "; ".join(but) if but else "") + "."
-    text += f" Weight decay: {p['weight decay']}"
+    joint = ": " if name.startswith("No rule") else ", but "
+    text = name + (joint + "; ".join(but) if but else "") + "."
+    text += f" Weight decay: {p.get('weight decay', 'unknown')}"
     text += f" ({p['order']})." if p.get("order", "").startswith("the step") else "."
     if p.get("foretold within", 1.0) < 1e-5:
         text += f" {p['foretold by']} foretells 60 random steps."
@@ -71,7 +74,12 @@ def base(p):
         but = [] if divided == ADAM else [f"divided by {divided}"]
         but += ["it looks ahead, as NAdam does"] if direction in (AHEAD, MIXED) else []
         return "AdamW" if decoupled else "Adam", but + differences(p)
-    return "No rule of this book", []
+    s = p.get("length under a constant gradient, in lr", {1: 1.0})
+    first, last = s[1], s[max(s)]
+    if abs(last - first) <= 0.01 * abs(last):
+        return "No rule of this book", []
+    growth = f"its steps under a constant gradient go from {first:.3g} to {last:.3g} lr"
+    return "No rule of this book", [growth]
 
 
 def differences(p):

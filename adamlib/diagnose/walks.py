@@ -10,7 +10,7 @@ SHOWN = (1, 2, 5, 10, 50, 200, 2000, 4000)
 
 def walks(lab):
     """Walk along a constant, with one flip or one spike in it, along alternating signs, and along
-    constants 100, 10^4 and 10^6 times as large; return the lengths of the steps, in lr."""
+    constants 100, 10^4 and 10^6 times as large; return {} and the lengths of the steps, in lr."""
     lab.unit, lab.growth = unit(lab)
     ones = torch.full((LONG + TAIL,), lab.unit, dtype=torch.float64)
     flip, spike, alternating = ones.clone(), ones.clone(), ones.clone()
@@ -19,7 +19,7 @@ def walks(lab):
     alternating[1::2] *= -1
     names = ("ones", "flip", "spike", "alternating")
     found = lab.lengths(torch.stack([ones, flip, spike, alternating]), **lab.slow)
-    return dict(zip(names, found - drift(lab, **lab.slow), strict=True))
+    return {}, dict(zip(names, found - drift(lab, **lab.slow), strict=True))
 
 
 def drift(lab, **how):
@@ -49,3 +49,14 @@ def lengths(lab, found):
         "length under a constant gradient, in lr": shown,
         "length grows with the power": lab.growth,
     }
+
+
+def drifts(lab):
+    """How far a weight goes in a step whatever the sign of its gradient, at 0 and at 1."""
+    if not lab.elementwise:
+        return {}
+    at0, at1 = (drift(lab, start=start, **lab.bare) for start in (0.0, 1.0))
+    found = {"drift in a step, in lr": float(f"{at0:.3g}") if abs(at0) > 1e-7 else 0.0}
+    if abs(at1 - at0) > 1e-7:
+        found["share of a weight that goes unasked in a step, per lr"] = float(f"{at1 - at0:.3g}")
+    return found
