@@ -18,16 +18,16 @@ from adamlib.train import evaluate
 PASSES, SEEDS = 30, (0, 1, 2)  # passes: images looked at / images in the training set
 
 
-def lbfgs(weights):
-    # max_eval: with its default, max_iter * 5 // 4, the line search would get a single trial
-    search = dict(max_eval=25, line_search_fn="strong_wolfe")
-    return torch.optim.LBFGS(weights, max_iter=1, history_size=10, **search)
+def lbfgs(weights, iterations, evaluations):
+    # a call of `step` evaluates the point where it stands again, so all images get one call
+    limits = dict(max_iter=iterations, max_eval=evaluations)
+    return torch.optim.LBFGS(weights, history_size=10, line_search_fn="strong_wolfe", **limits)
 
 
 METHODS = {  # name -> (optimizer of the weights, batch size; None is all images)
-    "L-BFGS, all images": (lbfgs, None),
+    "L-BFGS, all images": (lambda weights: lbfgs(weights, PASSES, PASSES), None),
     "Adam, all images": (lambda weights: optim.Adam(weights, lr=1e-3), None),
-    "L-BFGS, batches of 128": (lbfgs, 128),
+    "L-BFGS, batches of 128": (lambda weights: lbfgs(weights, 1, 25), 128),
     "Adam, batches of 128": (lambda weights: optim.Adam(weights, lr=1e-3), 128),
 }
 
