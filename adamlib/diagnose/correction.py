@@ -38,8 +38,6 @@ def correction(found, known):
     if SUM in known["divided by"]:
         raw = raw / t**root
     for clock, count in CLOCKS.items():
-        if clock == "1" and not beta2:
-            continue  # no more than another learning rate
         m, v = 1 - beta1 ** count(t), (1 - beta2 ** count(t)) ** root
         models = {NEITHER: raw}
         models |= {M: raw / m} if beta1 else {}
@@ -49,6 +47,8 @@ def correction(found, known):
             gain = s / model
             error = float((gain / gain[-1] - 1).abs().max())
             strange = round(abs(float(gain[-1].log10())), 4) if gain[-1] > 0 else 9.0
+            if clock == "1" and (name != BOTH or strange > 0.01):
+                continue  # no more than another learning rate
             fits.append((round(error, 6), strange, len(fits), name, clock, float(gain[-1])))
     error, *_, name, clock, gain = min(fits)
     if not error < 3e-3:
@@ -63,9 +63,7 @@ def epsilon(lab, known):
     grow = lab.growth
     sizes = [FULL, *(10.0**-n for n in range(-1, 30, 1 if lab.elementwise else 2))]
     steps = (1, 10, 200) if lab.elementwise else (1, 10)
-    s = lab.lengths(
-        [[g] * steps[-1] for g in sizes], start=0.0 if lab.elementwise else 1.0, **lab.slow
-    )
+    s = lab.lengths([[g] * steps[-1] for g in sizes], **lab.slow)
     reach, height = {}, None
     for t in steps:
         if float(s[0, t - 1]) == 0:  # a first step that only looks
@@ -80,7 +78,7 @@ def epsilon(lab, known):
         k = small[0]
         slope = float((share[k] / share[k + 1]).abs().log() / (g[k] / g[k + 1]).log())
         reach[t] = sizes[k] / float(share[k].abs()) ** (1 / slope)
-        at = lab.lengths([[reach[t]] * t], start=0.0 if lab.elementwise else 1.0, **lab.slow)[0, -1]
+        at = lab.lengths([[reach[t]] * t], **lab.slow)[0, -1]
         height = float(at / s[0, t - 1]) * (FULL / reach[t]) ** grow
     if not reach:
         raise UnknownError("no step at any size of the gradient")

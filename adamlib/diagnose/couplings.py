@@ -29,32 +29,36 @@ def shapes(lab):
 
     Raises what the optimizer raises in every way.
     """
-    for closure, shape in product((False, True), dict.fromkeys([lab.shape, (2, 2)])):
-        lab.closure, lab.shape = closure, shape
+    whys, shapes = [], dict.fromkeys([lab.shape, (2, 2)])
+    for lab.dtype, lab.closure, lab.shape in product(
+        (torch.float64, torch.float32), (False, True), shapes
+    ):
         try:
             lab.walk([[0.5]] * 2)
         except Exception as error:
-            why = error
+            whys.append(error)
             continue
-        found = {"weights": "vectors" if shape == (2,) else "matrices only"}
-        return found | ({"step() needs a closure": True} if closure else {})
-    raise why
+        found = {"weights": "vectors" if lab.shape == (2,) else "matrices only"}
+        found |= {"float64 weights": "are refused"} if lab.dtype != torch.float64 else {}
+        return found | ({"step() needs a closure": True} if lab.closure else {})
+    raise whys[0]
 
 
 def couplings(lab):
     """What an entry's step depends on besides its own gradients."""
     g = random(STEPS, *lab.shape)
     same = [lab.walk([[row] for row in g])[0] for _ in range(2)]
-    changed = g.clone()
-    changed.flatten(1)[:, 1:] *= -30
-    first, other = (lab.walk([[row] for row in x])[0].flatten(1)[:, 0] for x in (g, changed))
-    entries = apart(first, other)
+    other = random(STEPS, *lab.shape, seed=4)
+    changed = other.clone()
+    changed.flatten(1)[:, 0] = g.flatten(1)[:, 0]
+    first, beside = (lab.walk([[row] for row in x])[0].flatten(1)[:, 0] for x in (g, changed))
+    entries = apart(first, beside)
     others = {}
     for name, groups in (("tensors", False), ("groups", True)):
         try:
             pair = [
                 lab.walk([[a, b] for a, b in zip(g, x, strict=True)], groups=groups)[0]
-                for x in (g, -30 * g)
+                for x in (g, other)
             ]
             others[name] = apart(*pair)
         except Exception as error:

@@ -52,6 +52,8 @@ def faults(p):
         said.append(f"The decay does not scale with lr: a step takes {own:g} of a weight.")
     if p.get("corrected") == "multiplied":
         said.append("The means are multiplied by 1 - beta**t, not divided.")
+    if p.get("float64 weights", "keep their digits") != "keep their digits":
+        said.append(f"float64 weights {p['float64 weights']}.")
     if p.get("drift in a step, in lr"):
         said.append("A part of each step is the same whatever the gradient.")
     if p.get("a misspelled keyword") == "is accepted":

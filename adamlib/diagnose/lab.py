@@ -60,7 +60,7 @@ class Lab:
 
     def __init__(self, factory):
         self.factory, self.shape, self.elementwise, self.bare = factory, (2,), False, {}
-        self.closure = False  # whether step() has to be given one
+        self.closure, self.dtype = False, torch.float64  # `shapes` finds out whether that will do
         try:
             group = self.open().optimizer.param_groups[0]
         except (ValueError, IndexError):  # some take matrices alone
@@ -80,13 +80,13 @@ class Lab:
             self.slow = {"lr": SLOW}
             self.open(**self.slow)
 
-    def open(self, starts=None, dtype=torch.float64, groups=False, **settings):
+    def open(self, starts=None, dtype=None, groups=False, **settings):
         """Return a Trial with a tensor for each of `starts`, numbers that the tensors are full of
         or what they hold; in groups of their own or in one."""
         torch.manual_seed(0)
         weights = []
         for start in [1.0] if starts is None else starts:
-            start = torch.as_tensor(start, dtype=dtype)
+            start = torch.as_tensor(start, dtype=dtype or self.dtype)
             full = start.expand(self.shape) if start.dim() == 0 else start
             weights.append(torch.nn.Parameter(full.clone()))
         params = [{"params": [w]} for w in weights] if groups else weights
@@ -117,9 +117,11 @@ class Lab:
             moves.append(trial.step(row))
         return [torch.stack(column) for column in zip(*moves, strict=True)]
 
-    def lengths(self, sequences, start=1.0, **how):
+    def lengths(self, sequences, start=None, **how):
         """Return the lengths (n, steps) of the steps along n sequences of gradients, in units of
         lr, as float64 numbers. Each sequence is a walk of its own, of weights at `start`."""
+        if start is None:  # around 0 the shortest step is exact; some rules look at the weights
+            start = 0.0 if self.elementwise else 1.0
         sequences = torch.as_tensor(sequences, dtype=torch.float64)
         unit = float(how.get("lr", self.lr))
         how = {**self.bare, **how}

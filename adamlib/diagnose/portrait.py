@@ -86,7 +86,10 @@ def portrait(lab, known):
     if "the memory of size starts at" in known:
         start = known["the memory of size starts at"]
         edits = [(old, f"v={start}") if old == "v=0" else (old, new) for old, new in edits]
-    drawn = edited(base, edits, ", ".join(changes) or "as it is")
+    try:
+        drawn = edited(base, edits, ", ".join(changes) or "as it is")
+    except ValueError as error:
+        raise UnknownError("no rule of the book is like it") from error
     g = random(STEPS, *lab.shape, scale=6.0, seed=1)
     moves = lab.walk([[row] for row in g], **{**lab.slow, **lab.bare})[0]
     w, state, foretold = torch.ones(lab.shape, dtype=torch.float64), (), []

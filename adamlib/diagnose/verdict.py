@@ -3,6 +3,7 @@
 from adamlib.diagnose.correction import BOTH, NEITHER, M, V
 from adamlib.diagnose.memories import LARGEST, MAXIMUM, MEAN, SUM
 
+ENTRIES = "the other entries of its tensor"
 UNASKED = "share of a weight that goes unasked in a step, per lr"
 AHEAD, MIXED = "the mean, looking ahead (Nesterov)", "the mean and the newest gradient"
 ADAM = f"the root of {MEAN} of the squares"
@@ -22,6 +23,9 @@ def verdict(p):
         for gain in [p.get("length of a steady step, in lr")]
         if gain is not None and "momentum" not in name and abs(gain - 1) > 1e-3
     ]
+    late, first = (p.get(f"length grows {at}with the power", 0.0) for at in ("", "at first "))
+    if abs(late - first) > 0.2:
+        but.append(f"at first its steps grow with the power {first:g} of the gradient")
     if p.get("the memory of size starts at"):
         but.append(f"the memory of size starts at {p['the memory of size starts at']:g}")
     if p.get("drift in a step, in lr"):
@@ -49,8 +53,11 @@ def base(p):
     divided, direction = str(p.get("divided by")), str(p.get("direction"))
     if p.get("matrices are orthogonalized"):
         return "Steps of orthogonalized matrices, as Muon's", []
+    if ENTRIES in p.get("a step depends on", ()) and not p.get("foretold within", 1.0) < 1e-5:
+        return "No rule of this book", []
     if direction == "a sign":
-        return "Steps of one length, by a sign", []
+        newest = divided == "its own size"
+        return f"Steps of one length, by the sign of {'the gradient' if newest else 'a mean'}", []
     if divided == "nothing":
         if direction == "the gradient":
             return "Gradient descent", []

@@ -11,7 +11,7 @@ SHOWN = (1, 2, 5, 10, 50, 200, 2000, 4000)
 def walks(lab):
     """Walk along a constant, with one flip or one spike in it, along alternating signs, and along
     constants 100, 10^4 and 10^6 times as large; return {} and the lengths of the steps, in lr."""
-    lab.unit, lab.growth = unit(lab)
+    lab.unit, lab.growth, lab.growth_at_first = unit(lab)
     ones = torch.full((LONG + TAIL,), lab.unit, dtype=torch.float64)
     flip, spike, alternating = ones.clone(), ones.clone(), ones.clone()
     flip[LONG] *= -1
@@ -29,16 +29,18 @@ def drift(lab, **how):
 
 
 def unit(lab):
-    """Return (gradient, growth): one so large that steps have settled how they grow with it, and
-    the power of it with which they grow."""
+    """Return (gradient, growth, growth at first): a gradient so large that steps have settled how
+    they grow with it, and the power of it with which they grow, at step 200 and at the first."""
     sizes = torch.tensor([1.0, 1e2, 1e4, 1e6], dtype=torch.float64)
-    s = lab.lengths(sizes[:, None].expand(4, 200), **lab.slow)[:, -1]
-    if not bool((s > 0).all()):
+    s = lab.lengths(sizes[:, None].expand(4, 200), **lab.slow)
+    if not bool((s[:, -1] > 0).all()):
         raise UnknownError("no step under a constant gradient")
-    small, large = (float((s[k + 1] / s[k]).log10()) / 2 for k in (0, 2))
+    small, large = (float((s[k + 1, -1] / s[k, -1]).log10()) / 2 for k in (0, 2))
     settled = abs(small - large) < 2e-3
+    first = int((s != 0).all(0).float().argmax())
+    at_first = float((s[3, first] / s[2, first]).log10()) / 2
     growth = small if settled else large
-    return (1.0 if settled else 1e4), (round(growth, 3) if abs(growth) < 1.5 else growth)
+    return (1.0 if settled else 1e4), round(growth, 3), round(at_first, 2)
 
 
 def lengths(lab, found):
@@ -48,15 +50,24 @@ def lengths(lab, found):
     return {
         "length under a constant gradient, in lr": shown,
         "length grows with the power": lab.growth,
+        "length grows at first with the power": lab.growth_at_first,
     }
 
 
 def drifts(lab):
-    """How far a weight goes in a step whatever the sign of its gradient, at 0 and at 1."""
+    """How far a weight goes in a step whatever the sign of its gradient, at 0 and at 1; and whether
+    float64 weights are stepped in float32."""
+    found = {}
+    if lab.dtype == torch.float64:
+        (moves,) = lab.walk([[0.3]] * 5, **lab.bare)
+        weights = 1 - moves.cumsum(0)
+        rounded = bool((weights == weights.float()).all() & moves.any())
+        found["float64 weights"] = "are stepped in float32" if rounded else "keep their digits"
     if not lab.elementwise:
-        return {}
-    at0, at1 = (drift(lab, start=start, **lab.bare) for start in (0.0, 1.0))
-    found = {"drift in a step, in lr": float(f"{at0:.3g}") if abs(at0) > 1e-7 else 0.0}
-    if abs(at1 - at0) > 1e-7:
-        found["share of a weight that goes unasked in a step, per lr"] = float(f"{at1 - at0:.3g}")
+        return found
+    at0 = drift(lab, start=0.0, **lab.bare)
+    found["drift in a step, in lr"] = float(f"{at0:.3g}") if abs(at0) > 1e-7 else 0.0
+    more = drift(lab, start=1.0, **lab.bare) - at0
+    if abs(more) > 1e-7 and found.get("float64 weights") == "keep their digits":
+        found["share of a weight that goes unasked in a step, per lr"] = float(f"{more:.3g}")
     return found

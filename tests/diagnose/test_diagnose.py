@@ -51,13 +51,18 @@ TORCH = [
     ("AdamW", {}, "AdamW", "past the gradient, times lr", "adam"),
     ("Adamax", {}, "AdaMax", "in the gradient", "adamax"),
     ("NAdam", {}, f"Adam, but it looks ahead, as NAdam does; {OWN}", "in the gradient", None),
-    ("RAdam", {}, f"Adam, but {OWN}", "in the gradient", None),
+    (
+        "RAdam",
+        {},
+        f"Adam, but {OWN}; at first its steps grow with the power 1 of the gradient",
+        "in the gradient",
+        None,
+    ),
     ("Adadelta", {}, f"{NO_RULE} go from 0.00316 to 0.0203 lr", "in the gradient", None),
     (
         "Adafactor",
         {},
-        f"{NO_RULE} go from 1 to 0.961 lr; "
-        "each step depends on the other entries of its tensor, too",
+        "No rule of this book: each step depends on the other entries of its tensor, too",
         PAST,
         None,
     ),
@@ -179,6 +184,51 @@ def test_a_card_names_the_fault_of_each_mutant(name):
         assert start.removeprefix("Adam").removeprefix("W") == (f", but {but}" if but else "")
     assert rest.startswith(DECAY.get(name, "in the gradient") + ".")
     assert card.faults == faults
+
+
+def cautious(w, g, t, m=0, *, lr=1e-3, weight_decay=0.1):
+    """Decay only where the step goes the same way."""
+    m = 0.9 * m + 0.1 * g
+    return w - lr * m - lr * weight_decay * w * (m * w > 0), m
+
+
+def signed(w, g, t, *, lr=1e-3):
+    """Step by the sign of the newest gradient."""
+    return (w - lr * ((g > 0) * 1.0 - (g < 0) * 1.0),)
+
+
+def looking_back(w, g, t, v=0, slow=0, *, lr=1e-3, weight_decay=0.1):
+    """AdamW's decay under a pull that comes every third step."""
+    slow = w if t == 1 else slow
+    v = 0.99 * v + 0.01 * g**2
+    w = w - lr * weight_decay * w - lr * g / (v / (1 - 0.99**t)) ** 0.5
+    w, slow = (w, slow) if t % 3 else ((w + slow) / 2, (w + slow) / 2)
+    return w, v, slow
+
+
+def rounded(w, g, t, *, lr=1e-3):
+    """Steps of float64 weights in float32."""
+    return ((w.float() - lr * g.float()).to(w.dtype),)
+
+
+def by_norm(w, g, t, *, lr=1e-3):
+    """Steps of one length by tensor."""
+    return (w - lr * g / (g**2).mean() ** 0.5,)
+
+
+@pytest.mark.parametrize(
+    ("rule", "answers"),
+    [
+        (cautious, {"weight decay": "past the gradient, in some steps"}),
+        (signed, {"direction": "a sign", "divided by": "its own size"}),
+        (looking_back, {"weight decay": "past the gradient, times lr"}),
+        (rounded, {"float64 weights": "are stepped in float32"}),
+        (by_norm, {"a step depends on": ["the other entries of its tensor"]}),
+    ],
+)
+def test_answers_on_rules_of_other_kinds(rule, answers):
+    found = diagnose(of_rule(rule)).properties
+    assert {name: found[name] for name in answers} == answers
 
 
 class Careless(torch.optim.SGD):
