@@ -77,7 +77,7 @@ def couplings(lab):
     return {
         "the same when repeated": apart(*same) == 0,
         "a step depends on": [words[name] for name in found] or "its own gradients alone",
-        "matrices are orthogonalized": "entries" in found and orthogonal(lab),
+        "matrices are orthogonalized": orthogonal(lab),
     }
 
 

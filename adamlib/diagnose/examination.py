@@ -7,6 +7,7 @@ from adamlib.diagnose.decay import decay
 from adamlib.diagnose.faults import faults
 from adamlib.diagnose.lab import Lab, UnknownError
 from adamlib.diagnose.portrait import portrait
+from adamlib.diagnose.typed import typed
 from adamlib.diagnose.verdict import verdict
 
 
@@ -57,6 +58,8 @@ def diagnose(factory):
         ask("drift in a step", walks.drifts, lab)
         ask("foretold by", portrait, lab, known)
     ask("weight decay", decay, lab, known)
+    if known.get("foretold within", 1.0) < 1e-5:
+        ask("the same in torch.optim", typed, lab, known)
     ask("invariances", couplings.invariances, lab)
     for name, question in {**contract.QUESTIONS, **edges.QUESTIONS, **late.QUESTIONS}.items():
         try:

@@ -51,8 +51,12 @@ def verdict(p):
 def base(p):
     """Return (name, [how it differs from the rule of that name])."""
     divided, direction = str(p.get("divided by")), str(p.get("direction"))
-    if p.get("matrices are orthogonalized"):
+    orthogonal = p.get("matrices are orthogonalized")
+    if orthogonal and ENTRIES in p.get("a step depends on", ()):
         return "Steps of orthogonalized matrices, as Muon's", []
+    if orthogonal:
+        name, but = base({**p, "matrices are orthogonalized": False})
+        return f"Steps of orthogonalized matrices, as Muon's; vectors go by {name}", but
     if ENTRIES in p.get("a step depends on", ()) and not p.get("foretold within", 1.0) < 1e-5:
         return "No rule of this book", []
     if direction == "a sign":

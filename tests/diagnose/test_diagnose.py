@@ -263,6 +263,19 @@ def test_faults_of_the_contract_are_found():
         assert words in said, words
 
 
+def test_a_card_says_what_to_type_in_torch_optim():
+    settings = {"lr": 0.02, "momentum": 0.75, "nesterov": True, "weight_decay": 0.1}
+    for name, given in {
+        "SGD": settings,
+        "AdamW": {"lr": 0.003, "betas": (0.8, 0.97), "eps": 1e-6, "weight_decay": 0.3},
+        "RMSprop": {"lr": 0.02, "alpha": 0.9, "eps": 1e-7},
+    }.items():
+        text = diagnose(torch_optim(name, **given)).properties["the same in torch.optim"]
+        assert text == f"{name}({', '.join(f'{key}={x!r}' for key, x in given.items())})"
+    late = diagnose(of_rule(mutant("decay after the step"))).properties
+    assert "the same in torch.optim" not in late
+
+
 def test_two_cards_say_how_they_differ():
     adam, adamw = diagnose(of_rule(rules.adam)), diagnose(of_rule(rules.adamw))
     said = adam.against(adamw)
