@@ -32,6 +32,10 @@ def kind(lab, known):
     one, other = extra
     linear = known.get("divided by") == "nothing"
     apart = float((one - other).abs().max()) > 0.02 * abs(top)
+    if apart and isinstance(known.get("a step depends on"), list):
+        return {
+            "weight decay": "unknown: what it adds depends on the gradient, and steps on others"
+        }
     whole, none = (extra / top - 1).abs() < 0.02, extra.abs() < 1e-3 * abs(top)
     if apart and abs(top / lab.slow["lr"] / DECAY - 1) < 0.02 and bool((whole | none).all()):
         return {"weight decay": "past the gradient, in some steps"}
