@@ -10,19 +10,19 @@ G = 0.7  # a gradient
 
 
 def factor(lab, times, group=0):
-    """Return how much longer step 6 is for `times` the learning rate before it, of all groups or,
+    """Return how much longer step 4 is for `times` the learning rate before it, of all groups or,
     group 1, of the second group of two as against the first."""
 
-    def sixth(times):
+    def fourth(times):
         def change(t, optimizer):
-            for one in optimizer.param_groups[group:] if t == 5 else ():
+            for one in optimizer.param_groups[group:] if t == 3 else ():
                 one["lr"] = times * lab.lr
 
-        moves = lab.walk([[G, G]] * 6, before=change, groups=True, **lab.bare)
-        return [float(m[5].flatten()[0]) for m in moves]
+        moves = lab.walk([[G, G]] * 4, before=change, groups=True, **lab.bare)
+        return [float(m[3].flatten()[0]) for m in moves]
 
-    one, other = sixth(times)
-    ratio = other / (one if group else sixth(1)[1])
+    one, other = fourth(times)
+    ratio = other / (one if group else fourth(1)[1])
     return times if abs(ratio - times) < 1e-4 * max(1, times) else float(f"{ratio:.4g}")
 
 

@@ -5,6 +5,7 @@ import math
 import torch
 
 RATE, DECAY, STRONG, START, STEPS = 1e-3, 0.1, 0.5, 2.0, 12
+NOTHING = 2e-15  # of a weight: rounding
 
 
 def decay(lab, known):
@@ -17,7 +18,9 @@ def decay(lab, known):
 def kind(lab, known):
     """What an argument weight_decay does."""
     try:
-        extra = torch.stack([added(lab, g) for g in (1.0, -1e-3)])  # (2, STEPS)
+        digits = known.get("float64 weights", "keep their digits") == "keep their digits"
+        rate = lab.slow.get("lr", lab.lr) if digits else 10 * RATE
+        extra = torch.stack([added(lab, g, rate) for g in (1.0, -1e-3)])  # (2, STEPS)
     except Exception:
         return {"weight decay": "cannot be set"}
     top = float(extra.flatten()[extra.abs().argmax()])
@@ -25,34 +28,35 @@ def kind(lab, known):
     if shrink(lab, RATE, DECAY, quiet) == shrink(lab, RATE, 0.0, quiet):
         if shrink(lab, RATE, DECAY, quiet, moved=3.0) != shrink(lab, RATE, 0.0, quiet, moved=3.0):
             return {"weight decay": "past the gradient, towards where the weight was at first"}
-        if abs(top) < 1e-12:
+        if abs(top) < NOTHING:
             return {"weight decay": "no effect"}
-    if abs(top) < 1e-12:
+    if abs(top) < NOTHING:
         return {"weight decay": "only where there is no gradient"}
     one, other = extra
-    linear = known.get("divided by") == "nothing"
+    linear = abs(known.get("length grows with the power", 0.0) - 1) < 1e-3
+    grows = float((one[:3] / one[0] - 1).abs().max()) > 0.02
     apart = float((one - other).abs().max()) > 0.02 * abs(top)
-    if apart and isinstance(known.get("a step depends on"), list):
+    if (apart or grows) and isinstance(known.get("a step depends on"), list):
         return {
             "weight decay": "unknown: what it adds depends on the gradient, and steps on others"
         }
     whole, none = (extra / top - 1).abs() < 0.02, extra.abs() < 1e-3 * abs(top)
-    if apart and abs(top / lab.slow["lr"] / DECAY - 1) < 0.02 and bool((whole | none).all()):
+    if apart and abs(top / rate / DECAY - 1) < 0.02 and bool((whole | none).all()):
         return {"weight decay": "past the gradient, in some steps"}
-    if apart or (linear and float((one[:3] / one[0] - 1).abs().max()) > 0.02):
+    if apart or (linear and grows):
         return {"weight decay": "in the gradient"}
-    if top < 0:
+    if float(one[0]) < 0:
         return {"weight decay": "of the wrong sign: weights grow"}
     if linear and known.get("direction") == "the gradient":
         return {"weight decay": "in the gradient or past it: here the same"}
     return past(lab, quiet)
 
 
-def added(lab, g):
+def added(lab, g, rate):
     """Return what decay adds to each step along a constant gradient, over that step's weight."""
 
     def walk(size):
-        (moves,) = lab.walk([[g]] * STEPS, starts=[START], **{**lab.slow, "weight_decay": size})
+        (moves,) = lab.walk([[g]] * STEPS, starts=[START], lr=rate, weight_decay=size)
         return moves.flatten(1)[:, 0]
 
     moves = walk(DECAY)

@@ -12,6 +12,7 @@ MEAN, LARGEST, SUM, MAXIMUM = (
     "a sum",
     "a fading maximum",
 )
+EARLY = ", before the mean of the gradients is taken"
 
 
 def direction(found):
@@ -35,6 +36,14 @@ def direction(found):
     if of_mean(found):
         return {"direction": "the mean of the gradients", "beta1": Measured(near, 0.01)}, response
     past = 1 - float(response[1]) * (1 - near ** (LONG + 2)) / ((1 - near) * near)
+    first = float(response[0])
+    if abs(first - past - (1 - past) * (1 - near)) > 0.01:  # the newest gradient's sign has a part
+        kinds = {"the mean of the gradients, where the newest agrees (cautious)": 0.5}
+        kinds["the newest gradient's sign, the mean's length"] = near
+        for kind, answer in kinds.items():
+            if abs(first - answer) < 0.01:
+                return {"direction": kind, "beta1": beta}, response
+        raise UnknownError("the newest gradient has a part of its own")
     if abs(past) < 3e-3 * near:
         return {"direction": "the mean of the gradients", "beta1": beta}, response
     if abs(past - (1 - near)) < 3e-3 * near:
@@ -73,20 +82,37 @@ def size(found, known, response, growth):
     ratio = found["spike"][LONG:] / found["ones"][LONG:]
     if known["direction"] == "the gradient" and float((ratio - 1).abs().max()) < 1e-6:
         return {"direction": "a sign", "divided by": "its own size"}
-    fits = []
+    after = (1 + (SPIKE - 1) * response) / ratio
+    for divisor, when in ((after, ""), (divided_first(ratio, response), EARLY)):
+        if fits := list(fitted(divisor, growth)):
+            _, name, what, beta, root = min(fits, key=lambda fit: fit[0])
+            power = {0.5: "the root of ", 1.0: ""}.get(round(root, 3), f"the power {root:.3g} of ")
+            beta = {} if beta is None else {"beta2": Measured(*beta)}
+            return {"divided by": f"{power}{name} of the {what}{when}", **beta}
+    raise UnknownError("divided by what is no mean, sum or maximum of the gradients' sizes")
+
+
+def fitted(divisor, growth):
+    """Yield (error, name, what, (beta, within), root) of each memory that explains the divisor."""
     for power, what in ((1, "sizes"), (2, "squares")):
         root = (1 - growth) / power  # of the memory
-        memory = (((1 + (SPIKE - 1) * response) / ratio).abs()) ** (1 / root)
+        memory = divisor.abs() ** (1 / root)
         for name, beta, model in models(memory, power):
             error = float((memory - model).abs().max() / (memory - 1).abs().max())
-            fits.append((error, name, what, beta, root))
-    fits = [fit for fit in fits if fit[0] < 2e-3]
-    if not fits:
-        raise UnknownError("divided by what is no mean, sum or maximum of the gradients' sizes")
-    _, name, what, beta, root = min(fits, key=lambda fit: fit[0])
-    power = {0.5: "the root of ", 1.0: ""}.get(round(root, 3), f"the power {root:.3g} of ")
-    beta = {} if beta is None else {"beta2": Measured(*beta)}
-    return {"divided by": f"{power}{name} of the {what}", **beta}
+            if error < 2e-3:
+                yield error, name, what, beta, root
+
+
+def divided_first(ratio, response):
+    """Return what gradients are divided by, over what it would be without the spike, if their mean
+    is taken afterwards: the spike's own part of the mean, and that of each later gradient."""
+    parts = torch.ones_like(ratio)
+    for k in range(len(ratio)):
+        older = (response[1 : k + 1] * (parts[:k].flip(0) - 1)).sum()
+        parts[k] = 1 + (ratio[k] - 1 - older) / response[0]
+    gradients = torch.ones_like(ratio)
+    gradients[0] = SPIKE
+    return gradients / parts
 
 
 def models(memory, power):

@@ -80,10 +80,12 @@ def base(p):
         return "Adam without a memory of direction", [
             x for x in differences(p) if x != CORRECTED[V]
         ]
-    if direction in ("the mean of the gradients", AHEAD, MIXED) and (MEAN in divided):
+    cautious = direction.endswith("(cautious)") or direction.startswith("the newest gradient's")
+    if (direction in ("the mean of the gradients", AHEAD, MIXED) or cautious) and MEAN in divided:
         decoupled = str(p.get("weight decay")).startswith("past")
         but = [] if divided == ADAM else [f"divided by {divided}"]
         but += ["it looks ahead, as NAdam does"] if direction in (AHEAD, MIXED) else []
+        but += [f"its direction is {direction}"] if cautious else []
         return "AdamW" if decoupled else "Adam", but + differences(p)
     s = p.get("length under a constant gradient, in lr", {1: 1.0})
     first, last = s[1], s[max(s)]

@@ -47,7 +47,7 @@ def lengths(lab, found):
     """How long the steps are under a constant gradient, in lr."""
     s = found["ones"]
     shown = {t: float(f"{s[t - 1]:.5g}") for t in SHOWN}
-    return {
+    return ({} if lab.unit == 1 else {"the constant gradient": lab.unit}) | {
         "length under a constant gradient, in lr": shown,
         "length grows with the power": lab.growth,
         "length grows at first with the power": lab.growth_at_first,
