@@ -18,7 +18,7 @@ def factor(lab, times, group=0):
             for one in optimizer.param_groups[group:] if t == 3 else ():
                 one["lr"] = times * lab.lr
 
-        moves = lab.walk([[G, G]] * 4, before=change, groups=True, **lab.bare)
+        moves = lab.walk([[G, G]] * 4, before=change, groups=group > 0, **lab.bare)
         return [float(m[3].flatten()[0]) for m in moves]
 
     one, other = fourth(times)

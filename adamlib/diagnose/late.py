@@ -35,6 +35,15 @@ def newcomer(lab, quiet):
     return float(f"{float(late.abs().max() / fresh.abs().max()):.3g}")
 
 
+def accepts_groups(lab):
+    """Whether an optimizer takes more than one group of weights."""
+    try:
+        lab.walk([[0.7, 0.7]], groups=True)
+    except Exception:
+        return False
+    return True
+
+
 def resumed(lab, dtype):
     """Whether a run goes on bit for bit in a fresh optimizer that loads its state from a file."""
     g = random(20, 2, *lab.shape)
@@ -46,7 +55,8 @@ def resumed(lab, dtype):
                 group["lr"] = lab.lr * (1 + (t * 7 + k) % 5)
             trial.step(list(g[t]))
 
-    one, other = (lab.open(starts=[1.0, 1.0], dtype=dtype, groups=True) for _ in range(2))
+    groups = accepts_groups(lab)
+    one, other = (lab.open(starts=[1.0, 1.0], dtype=dtype, groups=groups) for _ in range(2))
     leg(one, range(10))
     file, words = io.BytesIO(), ""
     torch.save(one.optimizer.state_dict(), file)
@@ -100,13 +110,13 @@ def speed(lab, steps=50):
 
     def seconds(optimizer, weights):
         times = []
-        for _ in range(steps):
+        while len(times) < steps and sum(times) < 1.0:
             for w in weights:
                 w.grad = torch.full_like(w, 0.1)
             start = perf_counter()
             quietly(optimizer.step)
             times.append(perf_counter() - start)
-        return sorted(times)[steps // 2]
+        return sorted(times)[len(times) // 2]
 
     start = torch.ones(100, 100)
     trial = lab.open(starts=[start] * 10, dtype=torch.float32)
