@@ -10,9 +10,13 @@ NOTHING = 2e-15  # of a weight: rounding
 
 def decay(lab, known):
     """The kind of decay, from walks with and without, weights without a gradient, a large step."""
-    own = lab.group.get("weight_decay") or 0.0
-    found = {"weight decay by default": float(own)} if isinstance(own, (int, float)) else {}
-    return found | kind(lab, known)
+    found = kind(lab, known)
+    own = lab.group.get("weight_decay", 0.0) or 0.0
+    if "weight_decay" not in lab.group and "past the gradient, times lr" in found["weight decay"]:
+        own = float(f"{float(lab.walk([[0.0]])[0].flatten()[0]) / lab.lr:.4g}")
+    if isinstance(own, (int, float)):
+        found = {"weight decay by default": float(own)} | found
+    return found
 
 
 def kind(lab, known):
