@@ -47,7 +47,8 @@ def arguments(lab, known):
         rule = "rules.adam"  # without a mean there is nothing to correct
     if rule not in CLASSES or lab.dtype != torch.float64 or "the memory of size starts at" in known:
         raise UnknownError("no class of torch.optim is like it")
-    name, gain = CLASSES[rule], known["length of a steady step, in lr"]
+    # five digits: eps, beside the gradients that this was measured with, takes the sixth
+    name, gain = CLASSES[rule], float(f"{known['length of a steady step, in lr']:.5g}")
     beta1, beta2 = (
         round(known[key].value, 6) if key in known else 0.0 for key in ("beta1", "beta2")
     )
