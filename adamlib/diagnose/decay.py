@@ -48,7 +48,9 @@ def kind(lab, known):
     if apart and abs(top / rate / DECAY - 1) < 0.02 and bool((whole | none).all()):
         return {"weight decay": "past the gradient, in some steps"}
     if apart or (linear and grows):
-        return {"weight decay": "in the gradient"}
+        up, down = (shrink(lab, RATE, DECAY, moved=w) for w in (1.0, -1.0))
+        mirrored = not math.isfinite(up) or abs(up + down) < 0.01 * max(abs(up), abs(down))
+        return {"weight decay": "in the gradient" + ("" if mirrored else ", whatever the weight")}
     if float(one[0]) < 0:
         return {"weight decay": "of the wrong sign: weights grow"}
     if linear and known.get("direction") == "the gradient":

@@ -247,6 +247,28 @@ class Careless(torch.optim.SGD):
                     w.data -= self.defaults["lr"] * (1 + place) * w.grad
 
 
+class DecaysByPlace(torch.optim.Adam):
+    """Adds the tensor's place in the list, in place of the weight, times the decay."""
+
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for place, w in enumerate(group["params"], 1):
+                w.grad = w.grad + group["weight_decay"] * place
+        with torch.no_grad():
+            rate = [group["weight_decay"] for group in self.param_groups]
+            for group in self.param_groups:
+                group["weight_decay"] = 0
+            super().step()
+            for group, decay in zip(self.param_groups, rate, strict=True):
+                group["weight_decay"] = decay
+
+
+def test_a_decay_by_the_wrong_thing_is_found():
+    said = diagnose(DecaysByPlace).faults
+    assert "weight_decay adds to the gradient what does not depend on the weight." in said
+    assert any(x.startswith("Decay changes with the place in the list, by") for x in said)
+
+
 def test_faults_of_the_contract_are_found():
     said = " ".join(diagnose(Careless).faults)
     for words in (
