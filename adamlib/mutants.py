@@ -102,8 +102,8 @@ def moves(rule, gradients, w=0.0, **settings):
 def apart(rule, **settings):
     """Return how far ten steps from 1 on random gradients lead from the walk of the right rule."""
     rows, how = np.random.default_rng(0).standard_normal((10, 3)), taken(rule, settings)
-    pair = rule, getattr(rules, rule.__name__)
-    paths = [descend(r, lambda w, g=iter(rows): next(g), np.ones(3), 10, **how) for r in pair]
+    pairs = (rule, iter(rows)), (getattr(rules, rule.__name__, rules.adam), iter(rows))
+    paths = [descend(r, lambda w, g=g: next(g), np.ones(3), 10, **how) for r, g in pairs]
     return abs(paths[0] - paths[1]).max()
 
 

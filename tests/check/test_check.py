@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from adamlib import check, rules
+from adamlib.mutants import moves
 
 
 def said(checker, answer, capsys):
@@ -148,6 +149,27 @@ def zero_that_keeps_all(w, gradients, t, states, **hyper):
     return w, [tuple(state)] * len(gradients)
 
 
+def steady(rule):
+    return np.allclose(moves(rule, [2.0] * 50), 1)
+
+
+def half(rule):
+    return np.allclose(moves(rule, [1.0] * 50, eps=1.0), 0.5)
+
+
+def flip(rule):
+    return np.isclose(moves(rule, [1.0] * 49 + [-1.0])[-1], 1 - 0.2 / (1 - 0.9**50))
+
+
+def silent(rule):
+    return rule(0.0, 0.0, 1, lr=1.0, betas=(0.9, 0.999), eps=1e-8)[0] == 0
+
+
+def to_the_bit(rule):
+    g = np.random.default_rng(0).standard_normal(99)
+    return np.array_equal(moves(rule, g), moves(rules.adam, g))
+
+
 @pytest.mark.parametrize(
     ("checker", "answer", "words"),
     [
@@ -197,6 +219,25 @@ def zero_that_keeps_all(w, gradients, t, states, **hyper):
         (check.corrected_mean, lambda x, b: (1 - b[-1]) * x.sum(), "must add up to 1"),
         (check.corrected_mean, by_the_last, "for 4 betas, 0, 0.5, 0.9, 0.99: the mean of ones"),
         (check.corrected_mean, lambda x, b: None, "one number, not None"),
+        (check.properties, [steady, half, flip], "18 of 18 killed, no false alarm; survived: none"),
+        (check.properties, [steady, steady, silent], "14 of 18 killed"),
+        (
+            check.properties,
+            [steady] * 3,
+            "✓ Correct: 12 of 18 killed, no false alarm; survived: ep",
+        ),
+        (check.properties, [silent] * 3, "✗ Not yet, 10 are due: 2 of 18 killed"),
+        (check.properties, [steady, half, to_the_bit], "not hold for Algorithm 1 in another order"),
+        (check.properties, [lambda rule: False, half, flip], "1, <lambda>: a false alarm"),
+        (check.properties, [half, lambda rule: None, flip], "must return True or False, not None"),
+        (
+            check.properties,
+            [half, flip, lambda: True],
+            "property 3, <lambda>: <lambda> raised Type",
+        ),
+        (check.properties, [half, flip, None], "raised TypeError"),
+        (check.properties, [half, flip], "a list of three functions"),
+        (check.properties, half, "a list of three functions"),
         (check.clipped, clipped, "✓"),
         (check.clipped, lambda gs, c: [clipped([g], c)[0] for g in gs], "one norm for all tensors"),
         (check.clipped, lambda gs, c: [np.clip(g, -c, c) for g in gs], "are 3 : 3, not 3 : 4"),
