@@ -49,7 +49,8 @@ def kind(lab, known):
         return {"weight decay": "past the gradient, in some steps"}
     if apart or (linear and grows):
         up, down = (shrink(lab, RATE, DECAY, moved=w) for w in (1.0, -1.0))
-        mirrored = not math.isfinite(up) or abs(up + down) < 0.01 * max(abs(up), abs(down))
+        size = max(abs(up), abs(down))  # 0: the first step only looks
+        mirrored = not math.isfinite(up) or abs(up + down) <= 0.01 * size
         return {"weight decay": "in the gradient" + ("" if mirrored else ", whatever the weight")}
     if float(one[0]) < 0:
         return {"weight decay": "of the wrong sign: weights grow"}
@@ -85,6 +86,8 @@ def past(lab, quiet):
         for rate, size in ((RATE, 0.0), (RATE, DECAY), (10 * RATE, DECAY))
     )
     one, fast = one - none, fast - shrink(lab, 10 * RATE, 0.0, quiet)
+    if one == 0:
+        return {"weight decay": "unknown: the first step does not decay"}
     times = {10: "times lr", 1: "not times lr"}.get(round(fast / one, 1), "by a rule of its own")
     answer = {"weight decay": f"past the gradient, {times}"}
     share = one / DECAY / (RATE if times == "times lr" else 1)

@@ -46,6 +46,8 @@ def faults(p):
             said.append(sentence.format(f"{value:g}" if isinstance(value, float) else value))
     kind = str(p.get("weight decay"))
     own = p.get("weight decay by default")
+    if "are not finite" in str(p.get("direction")):
+        said.append("Steps along a constant gradient become not finite.")
     if kind == "no effect":
         said.append("weight_decay has no effect.")
     if "whatever the weight" in kind:

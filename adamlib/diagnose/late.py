@@ -55,7 +55,7 @@ def resumed(lab, dtype):
             trial.step(list(g[t]))
 
     groups = accepts_groups(lab)
-    one, other = (lab.open(starts=[1.0, 1.0], dtype=dtype, groups=groups) for _ in range(2))
+    one, other = (lab.open(starts=[0.01, 0.01], dtype=dtype, groups=groups) for _ in range(2))
     leg(one, range(10))
     file, words = io.BytesIO(), ""
     torch.save(one.optimizer.state_dict(), file)

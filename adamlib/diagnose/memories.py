@@ -3,7 +3,7 @@
 import torch
 
 from adamlib.diagnose.lab import Measured, UnknownError
-from adamlib.diagnose.walks import LONG, SPIKE
+from adamlib.diagnose.walks import LONG, SPIKE, of_mean
 
 NOTHING = 3e-5  # of a response; a mean with beta = 0.9999 answers with more
 MEAN, LARGEST, SUM, MAXIMUM = (
@@ -12,6 +12,7 @@ MEAN, LARGEST, SUM, MAXIMUM = (
     "a sum",
     "a fading maximum",
 )
+ALL = "the mean of all so far"
 EARLY = ", before the mean of the gradients is taken"
 
 
@@ -52,12 +53,6 @@ def direction(found):
     return {"direction": "the mean and the newest gradient", "beta1": beta, **mixed}, response
 
 
-def of_mean(found):
-    """Whether steps are as long under alternating gradients as under constant ones."""
-    ratio = float(found["alternating"][-1].abs() / found["ones"][-1])
-    return abs(ratio - 1) < 0.01 and abs(float(found["flip"][LONG] / found["ones"][LONG])) < 0.95
-
-
 def fading(response, first, last, origin=LONG + 1):
     """Return the beta of a mean, from what is left of a response between two steps.
 
@@ -73,6 +68,11 @@ def fading(response, first, last, origin=LONG + 1):
     return beta
 
 
+def heard(memory):
+    """Return the last of 200 steps at which more than rounding is left of a spike."""
+    return max(5, int((memory[:201] - 1 > 1e-4 * (memory[0] - 1)).sum()) - 1)
+
+
 def size(found, known, response, growth):
     """The memory of size: what the step is divided by."""
     if abs(growth - 1) < 1e-3:
@@ -85,7 +85,11 @@ def size(found, known, response, growth):
     after = (1 + (SPIKE - 1) * response) / ratio
     for divisor, when in ((after, ""), (divided_first(ratio, response), EARLY)):
         if fits := list(fitted(divisor, growth)):
-            _, name, what, beta, root = min(fits, key=lambda fit: fit[0])
+            # exactly a sum, or what is nearest: a mean that hardly fades comes near a sum
+            best = min(fits, key=lambda fit: (fit[0] > 1e-6 or fit[1] != SUM, fit))
+            _, name, what, beta, root = best
+            if name == SUM and abs(float(found["ones"][-1] / found["ones"][100]) - 1) < 0.01:
+                name = ALL
             power = {0.5: "the root of ", 1.0: ""}.get(round(root, 3), f"the power {root:.3g} of ")
             beta = {} if beta is None else {"beta2": Measured(*beta)}
             return {"divided by": f"{power}{name} of the {what}{when}", **beta}
@@ -116,14 +120,13 @@ def divided_first(ratio, response):
 
 
 def models(memory, power):
-    """Yield (name, (beta, within), model): what a memory of the sizes' power does after a spike, as
-    a share of what it would be without."""
+    """Yield (name, (beta, within), model): what a memory does after a spike, as a share."""
     jump = SPIKE**power - 1
     k = torch.arange(len(memory), dtype=torch.float64)
     t = LONG + 1 + k
     late = memory[1:]
     if abs(float(memory[0]) - 1) < 1e-6 and float(late[0]) > 1.001:
-        beta = fading(late - 1, 0, 200)
+        beta = fading(late - 1, 0, heard(late))
         yield (
             f"{MEAN}, of the steps before,",
             (beta, 1e-3),
@@ -136,7 +139,7 @@ def models(memory, power):
         if abs(float(memory[0]) / SPIKE - 1) < 0.01 and fade > 0.5:
             yield MAXIMUM, (fade, 0.0), (float(memory[0]) * fade**k).clamp(min=1)
     answer = float((memory[0] - 1) / jump)
-    beta = fading(memory - 1, 0, 200)
+    beta = fading(memory - 1, 0, heard(memory))
     if 0 < beta < 1:
         within = abs(answer * (1 - beta ** (LONG + 1)) - (1 - beta))
         yield MEAN, (beta, within), 1 + jump * (1 - beta) * beta**k / (1 - beta**t)

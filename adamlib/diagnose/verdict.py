@@ -56,6 +56,7 @@ def base(p):
         return "Steps of orthogonalized matrices, as Muon's", []
     if orthogonal:
         name, but = base({**p, "matrices are orthogonalized": False})
+        name = name.replace("No rule of this book", "a rule of their own")
         return f"Steps of orthogonalized matrices, as Muon's; vectors go by {name}", but
     if ENTRIES in p.get("a step depends on", ()) and not p.get("foretold within", 1.0) < 1e-5:
         return "No rule of this book", []

@@ -4,7 +4,7 @@ import torch
 
 from adamlib.diagnose.lab import UnknownError
 
-LONG, TAIL, SPIKE = 3760, 240, 100.0
+LONG, TAIL, SPIKE = 3760, 240, 10.0
 SHOWN = (1, 2, 5, 10, 50, 200, 2000, 4000)
 
 
@@ -33,13 +33,14 @@ def unit(lab):
     they grow with it, and the power of it with which they grow, at step 200 and at the first."""
     sizes = torch.tensor([1.0, 1e2, 1e4, 1e6], dtype=torch.float64)
     s = lab.lengths(sizes[:, None].expand(4, 200), **lab.slow)
+    if not bool(s.isfinite().all()):
+        raise UnknownError("steps along a constant gradient are not finite")
     if not bool((s[:, -1] > 0).all()):
         raise UnknownError("no step under a constant gradient")
-    small, large = (float((s[k + 1, -1] / s[k, -1]).log10()) / 2 for k in (0, 2))
-    settled = abs(small - large) < 2e-3
     first = int((s != 0).all(0).float().argmax())
-    at_first = float((s[3, first] / s[2, first]).log10()) / 2
-    growth = small if settled else large
+    small, large = ((s[k + 1, [first, -1]] / s[k, [first, -1]]).log10() / 2 for k in (0, 2))
+    settled = bool(((small - large).abs() < 2e-3).all())
+    at_first, growth = (small if settled else large).tolist()
     return (1.0 if settled else 1e4), round(growth, 3), round(at_first, 2)
 
 
@@ -71,3 +72,9 @@ def drifts(lab):
     if abs(more) > 1e-7 and found.get("float64 weights") == "keep their digits":
         found["share of a weight that goes unasked in a step, per lr"] = float(f"{more:.3g}")
     return found
+
+
+def of_mean(found):
+    """Whether steps are as long under alternating gradients as under constant ones."""
+    ratio = float(found["alternating"][-1].abs() / found["ones"][-1])
+    return abs(ratio - 1) < 0.01 and abs(float(found["flip"][LONG] / found["ones"][LONG])) < 0.95
