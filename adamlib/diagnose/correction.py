@@ -73,6 +73,8 @@ def epsilon(lab, known):
         if not bool(share.isfinite().all()):
             return {"eps": "steps are not finite for tiny gradients"}
         small = [k for k in range(1, len(sizes) - 1) if 0 < float(share[k].abs()) < 1e-5]
+        if not small and abs(float(share[-1]) - 1) > 1e-3:
+            raise UnknownError("steps along tiny gradients fall in no simple way")
         if not small:
             return {"eps": "none, down to a gradient of 1e-29"}
         k = small[0]
@@ -112,13 +114,13 @@ def placed(reach, height, known):
     start = {t: size[t] * (1 - beta2**t) / beta2**t for t in reach}
     after = {t: size[t] * raw[t] / (divided[t] if corrected else 1) for t in reach}
     before = {t: size[t] * raw[t] for t in reach}
-    flat = {t: size[t] for t in reach}
+    own = known["corrected"].startswith("in a way")  # by whatever it is that corrects
     for words, x in (
-        (", after the correction" if corrected else "", after),
+        (", after the correction" if corrected else "", {} if own else after),
         (", before the correction", before),
-        (", whatever the step", flat),
+        (", after the correction" if own else ", whatever the step", size),
     ):
-        if abs(x[last] / x[first] - 1) < 0.02:
+        if x and abs(x[last] / x[first] - 1) < 0.02:
             return {"eps": place + words, "size of eps": float(f"{x[last]:.4g}"), **shown}
     if "inside" in place and abs(start[last] / start[first] - 1) < 0.02:
         return {
