@@ -64,7 +64,7 @@ def epsilon(lab, known):
     sizes = [FULL, *(10.0**-n for n in range(-1, 30, 1 if lab.elementwise else 2))]
     steps = (1, 10, 200) if lab.elementwise else (1, 10)
     s = lab.lengths([[g] * steps[-1] for g in sizes], **lab.slow)
-    reach, height = {}, None
+    reach, height, tiny = {}, None, 1e-9 if lab.elementwise else 1e-5
     for t in steps:
         if float(s[0, t - 1]) == 0:  # a first step that only looks
             continue
@@ -72,7 +72,7 @@ def epsilon(lab, known):
         share = s[:, t - 1] / s[0, t - 1] * (FULL / g) ** grow
         if not bool(share.isfinite().all()):
             return {"eps": "steps are not finite for tiny gradients"}
-        small = [k for k in range(1, len(sizes) - 1) if 0 < float(share[k].abs()) < 1e-5]
+        small = [k for k in range(1, len(sizes) - 1) if 0 < float(share[k].abs()) < tiny]
         if not small and abs(float(share[-1]) - 1) > 1e-3:
             raise UnknownError("steps along tiny gradients fall in no simple way")
         if not small:

@@ -17,6 +17,14 @@ def random(*shape, scale=3.0, seed=0):
     return signs * torch.exp(scale * sizes)
 
 
+def wide(lab, steps, seed):
+    """Return gradients for a walk, e**-6 to e**6 large; every second entry 1e-7 times as large, for
+    eps to show."""
+    g = random(steps, *lab.shape, scale=6.0, seed=seed)
+    g[..., 1] *= 1e-7
+    return g
+
+
 def apart(one, other):
     """Return the largest difference of two walks as a share of the longest step."""
     longest = max(float(one.abs().max()), float(other.abs().max()), 1e-300)

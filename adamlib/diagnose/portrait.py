@@ -4,7 +4,7 @@ import torch
 
 from adamlib import rules
 from adamlib.diagnose.correction import BOTH, NEITHER, M, V
-from adamlib.diagnose.couplings import apart, random
+from adamlib.diagnose.couplings import apart, wide
 from adamlib.diagnose.lab import UnknownError
 from adamlib.diagnose.memories import LARGEST, MAXIMUM, MEAN, SUM
 from adamlib.mutants import MUTANTS, edited
@@ -90,7 +90,7 @@ def portrait(lab, known):
         drawn = edited(base, edits, ", ".join(changes) or "as it is")
     except ValueError as error:
         raise UnknownError("no rule of the book is like it") from error
-    g = random(STEPS, *lab.shape, scale=6.0, seed=1)
+    g = wide(lab, STEPS, seed=1)
     moves = lab.walk([[row] for row in g], **{**lab.slow, **lab.bare})[0]
     w, state, foretold = torch.ones(lab.shape, dtype=torch.float64), (), []
     for t, row in enumerate(g, 1):

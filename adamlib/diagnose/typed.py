@@ -2,7 +2,7 @@
 
 import torch
 
-from adamlib.diagnose.couplings import apart, random
+from adamlib.diagnose.couplings import apart, wide
 from adamlib.diagnose.lab import Lab, UnknownError
 from adamlib.diagnose.portrait import STEPS
 
@@ -24,7 +24,7 @@ def typed(lab, known):
         name, settings = arguments(lab, known)
     except UnknownError:
         return {}
-    g = random(STEPS, *lab.shape, scale=6.0, seed=5)
+    g = wide(lab, STEPS, seed=5)
 
     def walk(lab):
         return lab.walk([[row] for row in g], starts=[torch.full(lab.shape, 3.0)])[0]
