@@ -72,7 +72,9 @@ def epsilon(lab, known):
         share = s[:, t - 1] / s[0, t - 1] * (FULL / g) ** grow
         if not bool(share.isfinite().all()):
             return {"eps": "steps are not finite for tiny gradients"}
-        small = [k for k in range(1, len(sizes) - 1) if 0 < float(share[k].abs()) < tiny]
+        indices = range(1, len(sizes) - 1)
+        small = [k for k in indices if 0 < float(share[k].abs()) < tiny]
+        small = small or [k for k in indices if 0 < float(share[k].abs()) < 1e-5]
         if not small and abs(float(share[-1]) - 1) > 1e-3:
             raise UnknownError("steps along tiny gradients fall in no simple way")
         if not small:
