@@ -31,6 +31,12 @@ def test_a_mutant_dies_by_its_test_and_by_no_weaker_one(name, killer):
     assert verdicts[USUAL] == (name in QUIET) and not verdicts["ten loud steps"]
 
 
+@pytest.mark.parametrize("rule", [rules.adam, rules.adamw], ids=["adam", "adamw"])
+def test_a_rule_that_ignores_its_betas_dies_by_the_odd_gradient_alone(rule):
+    deaf = edited(rule, [("beta2 = betas", "beta2 = 0.9, 0.999")], "betas ignored")
+    assert [test for test, verdict in passed(deaf).items() if not verdict] == ["odd gradient"]
+
+
 STEP, ROUNDED = "lr * m_hat / (v_hat**0.5 + eps)", "m_hat * (lr / (v_hat**0.5 + eps))"
 
 
