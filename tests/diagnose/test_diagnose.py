@@ -9,7 +9,7 @@ import torch
 
 from adamlib import optim, rules
 from adamlib.diagnose import diagnose
-from adamlib.diagnose.adapters import of_rule
+from adamlib.diagnose.adapters import Foreign, of_rule
 from adamlib.mutants import MUTANTS, mutant
 
 SAME, PAST = "in the gradient or past it: here the same", "past the gradient, times lr"
@@ -296,6 +296,28 @@ def test_a_card_says_what_to_type_in_torch_optim():
         assert text == f"{name}({', '.join(f'{key}={x!r}' for key, x in given.items())})"
     late = diagnose(of_rule(mutant("decay after the step"))).properties
     assert "the same in torch.optim" not in late
+
+
+class Elsewhere(Foreign):
+    """An optimizer of a library of NumPy arrays: gradient descent with a decay of its own."""
+
+    source = staticmethod(lambda learning_rate, shrink=1e-3: None)
+
+    def begin(self, old, lr, settings):
+        return None
+
+    def advance(self, number, old, grads, lr, settings):
+        shrink = settings.get("shrink", 1e-3)
+        return [w - lr * (g + shrink * w) for w, g in zip(old, grads, strict=True)]
+
+
+def test_another_library_is_asked_what_its_interface_has():
+    card = diagnose(Elsewhere)
+    assert card.verdict.startswith("Gradient descent, but a step takes 0.001 lr of each weight")
+    assert not card.faults and card.properties["a misspelled keyword"] == "raises TypeError"
+    assert card.properties["weight decay"] == "cannot be set"
+    left_out = "resumed", "closure", "bfloat16", "pauses", "as a tensor", "deep copy"
+    assert not [name for name in card.properties for word in left_out if word in name]
 
 
 def test_two_cards_say_how_they_differ():
