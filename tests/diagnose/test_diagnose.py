@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 
@@ -308,7 +309,7 @@ class Elsewhere(Foreign):
 
     def advance(self, number, old, grads, lr, settings):
         shrink = settings.get("shrink", 1e-3)
-        return [w - lr * (g + shrink * w) for w, g in zip(old, grads, strict=True)]
+        return [np.asarray(w - lr * (g + shrink * w)) for w, g in zip(old, grads, strict=True)]
 
 
 def test_another_library_is_asked_what_its_interface_has():
