@@ -13,7 +13,7 @@ STARTED := $(shell date +%s)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book serve test check portable notebooks results bench gpu clean distclean
+.PHONY: help book serve test check portable notebooks results census bench gpu clean distclean
 .PHONY: lint proofs form FORCE
 
 help: ## this list
@@ -72,6 +72,9 @@ notebooks: $(SET_UP) ## run and store the notebooks (CHAPTER=05: that one)
 
 results: $(SET_UP) ## run the long experiments whose results the chapters draw
 	@$(RUN) -m experiments
+
+census: $(SET_UP) ## diagnose the optimizers of other packages (PACKAGE=timm: that one's)
+	@$(RUN) -m experiments.census $(PACKAGE)
 
 bench: $(SET_UP) ## time a step of Adam on this machine and draw chapter 16 from it
 	@$(RUN) -m adamlib.bench --output results
