@@ -2,10 +2,12 @@
 extension). The list is plain HTML; census.js finds and sorts in it."""
 
 import json
+import re
 from pathlib import Path
 
 import jinja2
 from docutils import nodes
+from markupsafe import Markup, escape
 from sphinx.util.docutils import SphinxDirective
 
 HERE = Path(__file__).parent
@@ -108,6 +110,18 @@ def eps_of(row):
     return row.get("card", {"properties": {}})["properties"].get("eps", "")
 
 
+def page(rows, guesses, remarks):
+    """The HTML of the list."""
+    environment = jinja2.Environment(autoescape=True)
+    environment.filters["code"] = lambda text: Markup(
+        re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))
+    )
+    each = [(row, short(row), list(details(row))) for row in rows]
+    each = [(row, words, otherwise(row, words, guesses), lines) for row, words, lines in each]
+    template = environment.from_string((HERE / "census.html").read_text(encoding="utf-8"))
+    return template.render(rows=each, columns=COLUMNS, remarks=remarks)
+
+
 class Census(SphinxDirective):
     """The list; takes nothing."""
 
@@ -118,11 +132,7 @@ class Census(SphinxDirective):
         rows = json.loads(RECORD.read_text(encoding="utf-8"))["rows"]
         guesses = json.loads(GUESSES.read_text(encoding="utf-8"))
         remarks = json.loads(REMARKS.read_text(encoding="utf-8"))
-        text = (HERE / "census.html").read_text(encoding="utf-8")
-        template = jinja2.Environment(autoescape=True).from_string(text)
-        each = [(row, short(row), list(details(row))) for row in rows]
-        each = [(row, words, otherwise(row, words, guesses), lines) for row, words, lines in each]
-        html = template.render(rows=each, columns=COLUMNS, remarks=remarks)
+        html = page(rows, guesses, remarks)
         return [nodes.raw("", html, format="html", census=True)]
 
 
