@@ -127,7 +127,7 @@ class Census(SphinxDirective):
 
     def run(self):
         """The HTML of the list, and the record as what the page depends on."""
-        for path in (RECORD, GUESSES, REMARKS):
+        for path in (RECORD, GUESSES, REMARKS, HERE / "census.html", Path(__file__)):
             self.env.note_dependency(str(path))
         rows = json.loads(RECORD.read_text(encoding="utf-8"))["rows"]
         guesses = json.loads(GUESSES.read_text(encoding="utf-8"))
