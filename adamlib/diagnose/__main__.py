@@ -5,11 +5,11 @@ import ast
 import importlib
 import sys
 from functools import partial
-from pathlib import Path
 
 from adamlib import files
 from adamlib.diagnose import diagnose
 from adamlib.diagnose.adapters import of_rule
+from adamlib.diagnose.examination import described
 
 KIND = "module:name of a class, or of a rule of adamlib.rules"
 
@@ -39,6 +39,14 @@ def value(text):
         return text
 
 
+def carded(name, pairs):
+    """Return the card of the optimizer; exit with one line where it cannot be made."""
+    try:
+        return diagnose(named(name, {key: value(text) for key, _, text in pairs}))
+    except Exception as error:  # of a constructor or a module of anybody's
+        sys.exit(f"{name}: {error if isinstance(error, ValueError) else described(error)}")
+
+
 def main():
     parser = argparse.ArgumentParser(
         prog="python -m adamlib.diagnose",
@@ -46,19 +54,20 @@ def main():
     )
     parser.add_argument("optimizer", help=KIND)
     parser.add_argument("settings", nargs="*", help="of its constructor, as name=value")
-    parser.add_argument("--against", metavar="OTHER", help="say how it differs from this one")
+    parser.add_argument(
+        "--against", metavar="OTHER", help="say how it differs from this one, 'name setting=value'"
+    )
     parser.add_argument("--json", metavar="FILE", help="store the card as JSON, too")
     options = parser.parse_args()
     pairs = [setting.partition("=") for setting in options.settings]
     if bad := [name for name, equals, _ in pairs if not equals or not name]:
         parser.error(f"a setting is written as name=value, got {bad[0]!r}")
-    settings = {name: value(text) for name, _, text in pairs}
-    try:
-        card = diagnose(named(options.optimizer, settings))
-        if options.against:
-            other = diagnose(named(options.against, {}))
-    except (ValueError, TypeError) as error:
-        sys.exit(f"{options.optimizer}: {error}")
+    file = files.path_of(options.json) if options.json else None
+    if file and (file.is_dir() or not file.parent.is_dir()):
+        parser.error(f"--json must name a file in a folder that is there, got {options.json!r}")
+    against, *theirs = options.against.split() if options.against else [None]
+    card = carded(options.optimizer, pairs)
+    other = carded(against, [word.partition("=") for word in theirs]) if against else None
     print(f"{options.optimizer} {' '.join(options.settings)}".strip())
     if options.against:
         differences = card.against(other)
@@ -71,7 +80,9 @@ def main():
     else:
         print(card)
     if options.json:
-        files.write(Path(options.json).expanduser(), card.json() + "\n")
+        files.write(file, card.json())
+    if card.verdict.startswith("It takes no step"):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

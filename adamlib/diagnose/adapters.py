@@ -46,7 +46,7 @@ class Foreign(torch.optim.Optimizer):
             grads = [w.grad.numpy() for w in weights]
             new = self.advance(number, old, grads, float(group["lr"]), settings)
             for w, array in zip(weights, new, strict=True):
-                w.copy_(torch.from_numpy(array))
+                w.copy_(torch.as_tensor(array))
 
     def state_dict(self):
         """Raise: the state is the other library's."""

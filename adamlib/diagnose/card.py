@@ -47,9 +47,11 @@ class Card:
             if name in SAID_ELSEWHERE:
                 continue
             mine, theirs = (card.properties.get(name, "not there") for card in (self, other))
-            if differ(mine, theirs):
+            eps = name == "size of eps" and isinstance(mine, float) and isinstance(theirs, float)
+            if differ(mine, theirs) or (eps and abs(mine - theirs) > 1e-3 * max(mine, theirs)):
                 said.append(f"{name}: {shown(mine)}, there {shown(theirs)}")
-        return said
+        theirs = "and there not" if other.faults else "and there none"
+        return said + [f"fault: {x} ({theirs})" for x in self.faults if x not in other.faults]
 
 
 SAID_ELSEWHERE = ("foretold within", "steps a second, over torch.optim.Adam's loop")

@@ -22,7 +22,10 @@ def factor(lab, times, group=0):
         return [float(m[3].flatten()[0]) for m in moves]
 
     one, other = fourth(times)
-    ratio = other / (one if group else fourth(1)[1])
+    plain = one if group else fourth(1)[1]
+    if plain == 0:
+        raise UnknownError("the first steps only look")
+    ratio = other / plain
     return times if abs(ratio - times) < 1e-4 * max(1, times) else float(f"{ratio:.4g}")
 
 
@@ -32,6 +35,8 @@ def tensor_rate(lab):
     moves, plain = (lab.walk([[G]] * 3, lr=lr, **lab.bare)[0] for lr in (rate, lab.lr))
     if abs(float(rate) / lab.lr - 1) > 1e-6:
         return "is changed by steps"
+    if not bool(moves.isfinite().all()) and bool(plain.isfinite().all()):
+        return "makes weights not finite"
     return "works" if torch.allclose(moves, plain, rtol=1e-6) else "makes other steps"
 
 

@@ -53,7 +53,7 @@ def correction(found, known):
     error, *_, name, clock, gain = min(fits)
     if not error < 3e-3:
         return {"corrected": "in a way of its own, see the lengths"}
-    answer = {"corrected": name, "length of a steady step, in lr": float(f"{gain:.6g}")}
+    answer = {"corrected": name, "length of a steady step, in lr": float(f"{gain:.10g}")}
     return answer if name == NEITHER else {**answer, "its clock at step t": clock}
 
 
@@ -105,8 +105,13 @@ def placed(reach, height, known):
     size = {t: r ** (whole / inside) for t, r in reach.items()}
     if SUM in known.get("divided by", ""):
         size = {t: x * t ** (root / inside) for t, x in size.items()}
-    if not beta2:
-        return {"eps": place, "size of eps": float(f"{size[last]:.4g}"), **shown}
+    if not beta2:  # no memory is known that its reach could be compared with, unless it stays
+        stays = abs(size[last] / size[first] - 1) < 0.02
+        return {
+            "eps": place,
+            **({"size of eps": float(f"{size[last]:.4g}")} if stays else {}),
+            **shown,
+        }
     count = CLOCKS[known.get("its clock at step t", "t")]
     corrected = known["corrected"] in (BOTH, V, "multiplied")
     raw = {t: (1 - beta2**t) ** (root / inside) for t in reach}

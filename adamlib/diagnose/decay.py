@@ -15,7 +15,7 @@ def decay(lab, known):
     if "weight_decay" not in lab.group and "past the gradient, times lr" in found["weight decay"]:
         own = float(f"{float(lab.walk([[0.0]])[0].flatten()[0]) / lab.lr:.4g}")
     if isinstance(own, (int, float)):
-        found = {"weight decay by default": float(own)} | found
+        found = {"weight decay as set": float(own)} | found
     return found
 
 
@@ -34,21 +34,22 @@ def kind(lab, known):
             return {"weight decay": "past the gradient, towards where the weight was at first"}
         if abs(top) < NOTHING:
             return {"weight decay": "no effect"}
-    if abs(top) < NOTHING:
+    tied = isinstance(known.get("a step depends on"), list)
+    if abs(top) < NOTHING and not tied:
         return {"weight decay": "only where there is no gradient"}
     one, other = extra
     linear = abs(known.get("length grows with the power", 0.0) - 1) < 1e-3
     grows = float((one[:3] / one[0] - 1).abs().max()) > 0.02
     apart = float((one - other).abs().max()) > 0.02 * abs(top)
-    if (apart or grows) and isinstance(known.get("a step depends on"), list):
+    if tied and (apart or grows or abs(top) < NOTHING):
         return {
             "weight decay": "unknown: what it adds depends on the gradient, and steps on others"
         }
     whole, none = (extra / top - 1).abs() < 0.02, extra.abs() < 1e-3 * abs(top)
     if apart and abs(top / rate / DECAY - 1) < 0.02 and bool((whole | none).all()):
         return {"weight decay": "past the gradient, in some steps"}
-    if apart or (linear and grows):
-        up, down = (shrink(lab, RATE, DECAY, moved=w) for w in (1.0, -1.0))
+    if apart or (linear and (grows or remembered(lab, rate))):
+        up, down = (shrink(lab, RATE, DECAY, starts=[w]) for w in (1.0, -1.0))
         size = max(abs(up), abs(down))  # 0: the first step only looks
         mirrored = not math.isfinite(up) or abs(up + down) <= 0.01 * size
         return {"weight decay": "in the gradient" + ("" if mirrored else ", whatever the weight")}
@@ -69,6 +70,22 @@ def added(lab, g, rate):
     moves = walk(DECAY)
     weights = START - torch.cat([torch.zeros(1, dtype=torch.float64), moves.cumsum(0)[:-1]])
     return (moves - walk(0.0)) / weights
+
+
+def remembered(lab, rate):
+    """Whether decay goes on as before for a while when the weight's sign is turned by hand."""
+
+    def turn(t, optimizer):
+        for group in optimizer.param_groups if t == STEPS - 1 else ():
+            for w in group["params"]:
+                w.data.neg_()
+
+    moves = [
+        lab.walk([[1.0]] * STEPS, turn, starts=[START], lr=rate, weight_decay=size)[0].flatten(1)
+        for size in (DECAY, 0.0)
+    ]
+    before, after = (moves[0] - moves[1])[-2:, 0].tolist()
+    return abs(after / before + 1) > 0.02
 
 
 def shrink(lab, rate, decay, g=0.0, moved=None, **how):

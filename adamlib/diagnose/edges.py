@@ -14,7 +14,7 @@ def of_shape(lab, shape):
     odd = torch.nn.Parameter(torch.ones(shape, dtype=torch.float64))
     quietly(trial.optimizer.add_param_group, {"params": [odd]})
     trial.weights.append(odd)
-    move = [trial.step([G, G])[1] for _ in range(3)][-1]  # a first step may only look
+    move = [trial.step([G, G])[1] for _ in range(8)][-1]  # the first steps may only look
     return "works" if bool(move.isfinite().all() & (move != 0).all()) else "does not move"
 
 
@@ -34,12 +34,14 @@ def infinite(lab):
     """What one infinite gradient leaves behind."""
     trial = lab.open(starts=[1.0, 1.0], **lab.bare)
     trial.step([float("inf"), G])
-    own, other = [trial.step([G, G]) for _ in range(3)][-1]
+    own, other = [trial.step([-G, -G]) for _ in range(100)][-1]
     if not bool(other.isfinite().all()):
         return "spoils all weights"
     if not bool(own.isfinite().all()):
         return "spoils its weight"
-    return "is forgotten" if bool(own.any()) else "freezes its weight"
+    if not bool(own.any()):
+        return "freezes its weight"
+    return "is forgotten" if bool((own * other > 0).all()) else "drives its weight one way for good"
 
 
 def misspelled(lab):

@@ -45,7 +45,7 @@ def faults(p):
         elif value not in good:
             said.append(sentence.format(f"{value:g}" if isinstance(value, float) else value))
     kind = str(p.get("weight decay"))
-    own = p.get("weight decay by default")
+    own = p.get("weight decay as set")
     if "are not finite" in str(p.get("direction")):
         said.append("Steps along a constant gradient become not finite.")
     if kind == "no effect":

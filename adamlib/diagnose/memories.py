@@ -19,12 +19,11 @@ EARLY = ", before the mean of the gradients is taken"
 def direction(found):
     """The memory of direction: how fast gradients fade, and what comes past the mean.
 
-    Returns (properties, responses): the response to one gradient that differs, at each later step,
-    as a share of the response to all.
+    Returns (properties, responses): to one gradient that differs, as a share of that to all.
     """
     response = (1 - found["flip"][LONG:] / found["ones"][LONG:]) / 2
     if not bool(response.isfinite().all()):
-        raise UnknownError("a step of length zero under a constant gradient")
+        raise UnknownError("a step of length zero")
     first, later = abs(float(response[0])), float(response[1:8].abs().max())
     if later < NOTHING and first < NOTHING:
         return {"direction": "a sign"}, response
@@ -32,12 +31,13 @@ def direction(found):
         return {"direction": "the gradient", "beta1": Measured(0.0, later)}, response
     near, far = (fading(response, *span) for span in ((2, 6), (10, 40)))
     beta = Measured(near, abs(near - far))
+    if (1 - near) * LONG < 3:
+        raise UnknownError("one gradient fades as in a mean of all so far")
     if not 0 < near < 1 or (beta.within > 0.01 * (1 - near) and not of_mean(found)):
         raise UnknownError("one gradient is forgotten in no simple way")
     if of_mean(found):
         return {"direction": "the mean of the gradients", "beta1": Measured(near, 0.01)}, response
     past = 1 - float(response[1]) * (1 - near ** (LONG + 2)) / ((1 - near) * near)
-    first = float(response[0])
     if abs(first - past - (1 - past) * (1 - near)) > 0.01:  # the newest gradient's sign has a part
         kinds = {"the mean of the gradients, where the newest agrees (cautious)": 0.5}
         kinds["the newest gradient's sign, the mean's length"] = near
@@ -54,10 +54,7 @@ def direction(found):
 
 
 def fading(response, first, last, origin=LONG + 1):
-    """Return the beta of a mean, from what is left of a response between two steps.
-
-    The response is a share of all that the mean holds, which still grows towards 1.
-    """
+    """Return the beta of a mean, which still grows towards 1, from a response at two steps."""
     ratio = abs(float(response[last] / response[first])) ** (1 / (last - first))
     beta = ratio
     for _ in range(60):
@@ -80,8 +77,11 @@ def size(found, known, response, growth):
     if known["direction"] == "the mean of the gradients" and of_mean(found):
         return {"divided by": f"the root of {MEAN} of the squared mean of the gradients"}
     ratio = found["spike"][LONG:] / found["ones"][LONG:]
-    if known["direction"] == "the gradient" and float((ratio - 1).abs().max()) < 1e-6:
-        return {"direction": "a sign", "divided by": "its own size"}
+    if float((ratio - 1).abs().max()) < 1e-6:
+        if known["direction"] == "the gradient":
+            return {"direction": "a sign", "divided by": "its own size"}
+        if known["direction"] == "a sign":
+            return {"divided by": "nothing: steps are of one length"}
     after = (1 + (SPIKE - 1) * response) / ratio
     for divisor, when in ((after, ""), (divided_first(ratio, response), EARLY)):
         if fits := list(fitted(divisor, growth)):
@@ -109,7 +109,7 @@ def fitted(divisor, growth):
 
 def divided_first(ratio, response):
     """Return what gradients are divided by, over what it would be without the spike, if their mean
-    is taken afterwards: the spike's own part of the mean, and that of each later gradient."""
+    is taken afterwards."""
     parts = torch.ones_like(ratio)
     for k in range(len(ratio)):
         older = (response[1 : k + 1] * (parts[:k].flip(0) - 1)).sum()

@@ -24,13 +24,23 @@ EPS = {
 }
 
 
+def steady(known):
+    """Return the length of a steady step in lr as it would be without eps; None if not known."""
+    gain, eps = known.get("length of a steady step, in lr"), known.get("size of eps", 0.0)
+    unit, place = known.get("the constant gradient", 1.0), str(known.get("eps"))
+    whole = 1 - known.get("length grows with the power", 0.0)
+    if gain is not None and ("outside" in place or "added" in place):
+        return gain * (1 + eps / unit**whole)
+    return gain * (1 + eps / unit**2) ** 0.5 if gain is not None and "inside" in place else gain
+
+
 def rule(known):
     """Return (rule, its settings but for lr and decay, lr's factor, names of its changes).
 
     Raises UnknownError where the card describes none that the book's rules can be made into.
     """
     divided, direction = known.get("divided by"), known.get("direction", "")
-    gain = known.get("length of a steady step, in lr")
+    gain = steady(known)
     beta1, beta2 = (known[k].value if k in known else 0.0 for k in ("beta1", "beta2"))
     if (
         gain is None

@@ -4,7 +4,7 @@ import torch
 
 from adamlib.diagnose.couplings import apart, wide
 from adamlib.diagnose.lab import Lab, UnknownError
-from adamlib.diagnose.portrait import STEPS
+from adamlib.diagnose.portrait import STEPS, steady
 
 CLASSES = {
     "rules.gradient_descent": "SGD",
@@ -47,8 +47,7 @@ def arguments(lab, known):
         rule = "rules.adam"  # without a mean there is nothing to correct
     if rule not in CLASSES or lab.dtype != torch.float64 or "the memory of size starts at" in known:
         raise UnknownError("no class of torch.optim is like it")
-    # five digits: eps, beside the gradients that this was measured with, takes the sixth
-    name, gain = CLASSES[rule], float(f"{known['length of a steady step, in lr']:.5g}")
+    name, gain = CLASSES[rule], float(f"{steady(known):.5g}")
     beta1, beta2 = (
         round(known[key].value, 6) if key in known else 0.0 for key in ("beta1", "beta2")
     )
@@ -64,7 +63,7 @@ def arguments(lab, known):
         settings["eps"] = float(f"{known.get('size of eps', 0.0):.3g}")
     if rule == "rules.amsgrad":
         settings["amsgrad"] = True
-    decay, kind = known.get("weight decay by default", 0.0), known.get("weight decay", "")
+    decay, kind = known.get("weight decay as set", 0.0), known.get("weight decay", "")
     if decay and kind.startswith("past the gradient, times lr"):
         name = {"Adam": "AdamW"}.get(name, name)
     return name, settings | ({"weight_decay": decay} if decay or name == "AdamW" else {})

@@ -2,6 +2,7 @@
 
 from adamlib.diagnose.correction import BOTH, NEITHER, M, V
 from adamlib.diagnose.memories import LARGEST, MAXIMUM, MEAN, SUM
+from adamlib.diagnose.portrait import steady
 
 ENTRIES = "the other entries of its tensor"
 UNASKED = "share of a weight that goes unasked in a step, per lr"
@@ -20,9 +21,14 @@ def verdict(p):
     name, but = base(p)
     but += [
         f"a steady step is {gain:g} lr long"
-        for gain in [p.get("length of a steady step, in lr")]
-        if gain is not None and "momentum" not in name and abs(gain - 1) > 1e-3
+        for gain in [steady(p)]
+        if gain is not None
+        and not set(name.split()) & {"momentum", "orthogonalized"}
+        and abs(gain - 1) > 1e-3
     ]
+    off = p.get("foretold within", 0.0)
+    if off > 1e-5:
+        but.append(f"along random gradients its steps are off by {off:.1g} of one")
     late, first = (p.get(f"length grows {at}with the power", 0.0) for at in ("", "at first "))
     if abs(late - first) > 0.2:
         but.append(f"at first its steps grow with the power {first:g} of the gradient")
@@ -48,6 +54,11 @@ def verdict(p):
     return text
 
 
+def own_length(name):
+    """Whether steady steps of a rule have a length of their own."""
+    return "momentum" in name or "orthogonalized" in name
+
+
 def base(p):
     """Return (name, [how it differs from the rule of that name])."""
     divided, direction = str(p.get("divided by")), str(p.get("direction"))
@@ -61,8 +72,9 @@ def base(p):
     if ENTRIES in p.get("a step depends on", ()) and not p.get("foretold within", 1.0) < 1e-5:
         return "No rule of this book", []
     if direction == "a sign":
-        newest = divided == "its own size"
-        return f"Steps of one length, by the sign of {'the gradient' if newest else 'a mean'}", []
+        kind = "the gradient" if divided == "its own size" else "a mean"
+        one = "of one length, " if kind in ("the gradient",) or "one length" in divided else ""
+        return f"Steps {one}by the sign of {kind}", []
     if divided == "nothing":
         if direction == "the gradient":
             return "Gradient descent", []
@@ -109,7 +121,7 @@ def differences(p):
     eps = str(p.get("eps", ""))
     reach = p.get("reach of eps at step", {})
     if "before the correction" in eps:
-        first, last = reach[min(reach)], p["size of eps"]
+        first, last = reach[min(reach)], p["size of eps"] ** (0.5 if "inside" in eps else 1)
         found.append(
             f"eps before the correction: {first / last:.3g} times larger at the first step"
         )
