@@ -67,7 +67,7 @@ def kind(verdict):
     name = verdict.partition(". ")[0].partition(", but ")[0].partition(":")[0].rstrip(".")
     if name.startswith("Steps of orthogonalized"):
         return "Muon"
-    if name.startswith("Steps of one length"):
+    if " by the sign of" in name or name.startswith("Steps by the sign"):
         return "a sign"
     return {"": "no card", "No rule of this book": "its own", "It takes no step": "no card"}.get(
         name, name.replace("Gradient descent", "SGD")
