@@ -328,6 +328,34 @@ def test_another_library_is_asked_what_its_interface_has():
     assert not [name for name in card.properties for word in left_out if word in name]
 
 
+def test_eps_is_not_taken_for_a_part_of_the_learning_rate():
+    found = diagnose(torch_optim("Adam", eps=1e-3)).properties
+    assert found["foretold within"] < 1e-6  # eps is measured to four digits
+    assert found["the same in torch.optim"] == "Adam(lr=0.001, betas=(0.9, 0.999), eps=0.001)"
+
+
+def test_a_decay_in_a_damped_momentum_is_in_the_gradient():
+    found = diagnose(torch_optim("SGD", lr=0.1, momentum=0.9, dampening=0.9)).properties
+    assert found["weight decay"] == "in the gradient"
+
+
+def by_sign_of_a_mean(w, g, t, m=0, *, lr=1e-3):
+    """The sign of a mean, as Lion takes."""
+    c = 0.9 * m + 0.1 * g
+    m = 0.99 * m + 0.01 * g
+    return w - lr * ((c > 0) * 1.0 - (c < 0) * 1.0), m
+
+
+def test_what_an_infinite_gradient_leaves_behind():
+    answers = {
+        by_sign_of_a_mean: "drives its weight one way for good",
+        signed: "is forgotten",
+        rules.momentum: "spoils its weight",
+    }
+    for rule, answer in answers.items():
+        assert diagnose(of_rule(rule)).properties["an infinite gradient"] == answer
+
+
 def test_two_cards_say_how_they_differ():
     adam, adamw = diagnose(of_rule(rules.adam)), diagnose(of_rule(rules.adamw))
     said = adam.against(adamw)
@@ -363,3 +391,6 @@ def test_the_shell_prints_and_stores_a_card(tmp_path):
     ):
         done = subprocess.run([*command, *words], capture_output=True, text=True)
         assert done.returncode == 1 and said in done.stderr and "Traceback" not in done.stderr
+    words = ["torch.optim:Adam", "--json", str(tmp_path / "no" / "card.json")]
+    done = subprocess.run([*command, *words], capture_output=True, text=True)
+    assert done.returncode == 2 and "a folder that is there" in done.stderr
