@@ -114,6 +114,7 @@ def test_numbers_of_adam_come_with_how_far_off_they_may_be():
 OURS = ["GradientDescent", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam", "AdamW"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*OURS, "AMSGrad", "AdaMax"])
 def test_no_fault_is_found_in_ours(name):
     card = diagnose(lambda params, **given: getattr(optim, name)(params, engine="plain", **given))
@@ -271,6 +272,7 @@ class DecaysByPlace(torch.optim.Adam):
                 group["weight_decay"] = decay
 
 
+@pytest.mark.slow
 def test_a_decay_by_the_wrong_thing_is_found():
     said = diagnose(DecaysByPlace).faults
     assert "weight_decay adds to the gradient what does not depend on the weight." in said
@@ -293,6 +295,7 @@ def test_faults_of_the_contract_are_found():
         assert words in said, words
 
 
+@pytest.mark.slow
 def test_a_card_says_what_to_type_in_torch_optim():
     settings = {"lr": 0.02, "momentum": 0.75, "nesterov": True, "weight_decay": 0.1}
     for name, given in {
@@ -328,12 +331,14 @@ def test_another_library_is_asked_what_its_interface_has():
     assert not [name for name in card.properties for word in left_out if word in name]
 
 
+@pytest.mark.slow
 def test_eps_is_not_taken_for_a_part_of_the_learning_rate():
     found = diagnose(torch_optim("Adam", eps=1e-3)).properties
     assert found["foretold within"] < 1e-6  # eps is measured to four digits
     assert found["the same in torch.optim"] == "Adam(lr=0.001, betas=(0.9, 0.999), eps=0.001)"
 
 
+@pytest.mark.slow
 def test_a_decay_in_a_damped_momentum_is_in_the_gradient():
     found = diagnose(torch_optim("SGD", lr=0.1, momentum=0.9, dampening=0.9)).properties
     assert found["weight decay"] == "in the gradient"
@@ -346,6 +351,7 @@ def by_sign_of_a_mean(w, g, t, m=0, *, lr=1e-3):
     return w - lr * ((c > 0) * 1.0 - (c < 0) * 1.0), m
 
 
+@pytest.mark.slow
 def test_what_an_infinite_gradient_leaves_behind():
     answers = {
         by_sign_of_a_mean: "drives its weight one way for good",
@@ -356,6 +362,7 @@ def test_what_an_infinite_gradient_leaves_behind():
         assert diagnose(of_rule(rule)).properties["an infinite gradient"] == answer
 
 
+@pytest.mark.slow
 def test_two_cards_say_how_they_differ():
     adam, adamw = diagnose(of_rule(rules.adam)), diagnose(of_rule(rules.adamw))
     said = adam.against(adamw)
@@ -377,6 +384,7 @@ def test_what_cannot_be_told_is_called_unknown():
         diagnose(torch_optim("SGD", lr=0.0))
 
 
+@pytest.mark.slow
 def test_the_shell_prints_and_stores_a_card(tmp_path):
     file = tmp_path / "card.json"
     words = ["torch.optim:AdamW", "lr=1e-3", "weight_decay=0.1", "--json", str(file)]
