@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from adamlib import optim, rules
-from adamlib.convert import to_torch
+from adamlib.convert import NAMES, to_torch
 from adamlib.descent import descend
 from adamlib.sources.recipes import RECIPES
 from experiments.rosetta import START, grad, rate
@@ -19,7 +19,11 @@ RECORD = json.loads(Path(__file__).parents[1].joinpath("results/rosetta.json").r
 CUT = RECORD["cut"]  # the steps before the learning rate changes
 CLOSE = 4e-15  # a dozen roundings of weights of about 1
 SINGLE = 1e-7  # a number in float32 takes part: in NAdam the product of the momenta,
-ROUNDED = ("NAdam", "AdamOptimizer")  # in TensorFlow the powers of the betas
+ROUNDED = [("tensorflow", "AdamOptimizer"), ("mlx", "Adam"), ("mlx", "AdamW")]  # powers of betas,
+ROUNDED += [("torchopt", "adagrad")]  # the decay of its learning rate
+COARSE = 3e-7  # in float32, 1 - 0.999**t is off by a share of 3e-5 at first, and a step is 1e-3
+ROUGH = [("torchopt", "adam"), ("torchopt", "adamw")]
+RATE = {"learning_rate": 0.1}
 GRID = [0.0, *np.geomspace(1e-14, 0.1, 105)]  # eight to a decade
 
 
@@ -67,7 +71,10 @@ def distance(path, other):
 
 
 def closeness(name, walk):
-    return SINGLE if {name, walk["optimizer"]} & set(ROUNDED) else CLOSE
+    row = walk["library"], walk["optimizer"]
+    if row == ("torchopt", "adagrad") and not walk["settings"].get("lr_decay"):
+        return CLOSE
+    return COARSE if row in ROUGH else SINGLE if name == "NAdam" or row in ROUNDED else CLOSE
 
 
 @followed
@@ -80,13 +87,15 @@ def test_pytorch_walks_as_the_library(walk):
 
 def ours(name, arguments):
     """Our counterpart of a setting of torch.optim, None where we have none."""
+    if arguments.get("dampening"):
+        return None
     if name == "SGD":
         with_momentum = optim.Nesterov if arguments.get("nesterov") else optim.Momentum
         return with_momentum if arguments.get("momentum") else optim.GradientDescent
     if name == "Adam":
         variants = {"amsgrad": optim.AMSGrad, "decoupled_weight_decay": optim.AdamW}
         return next((cls for key, cls in variants.items() if arguments.get(key)), optim.Adam)
-    only_torch = ("momentum", "centered", "initial_accumulator_value", "momentum_decay")
+    only_torch = ("momentum", "centered", "initial_accumulator_value", "momentum_decay", "lr_decay")
     classes = {"Adagrad": optim.AdaGrad, "RMSprop": optim.RMSProp, "Adamax": optim.AdaMax}
     classes["AdamW"] = optim.AdamW
     return None if any(arguments.get(key) for key in only_torch) else classes[name]
@@ -104,10 +113,17 @@ def test_adamlib_has_most_of_the_rules():
     assert sum(ours(*converted(walk)) is not None for walk in FOLLOWED) > len(FOLLOWED) / 2
 
 
-OBEYS_LATE = [("keras", "SGD"), ("keras", "RMSprop"), ("optax", "rmsprop")]
+OBEYS_LATE = [("keras", "SGD"), ("keras", "RMSprop"), ("optax", "rmsprop"), ("sklearn", "sgd")]
+OBEYS_LATE += [("pennylane", "MomentumOptimizer")]
 
 
-@followed
+def test_the_learning_rate_changes_wherever_the_library_lets_it():
+    constant = {walk["library"] for walk in RECORD["walks"] if len(walk["path"]) == CUT + 1}
+    assert len({walk["library"] for walk in RECORD["walks"]}) == 8  # the README says so
+    assert constant == {"autograd"} and {len(w["path"]) for w in RECORD["walks"]} == {17, 25}
+
+
+@pytest.mark.parametrize("walk", [w for w in FOLLOWED if len(w["path"]) > CUT + 1], ids=named)
 def test_a_schedule_parts_the_walks_where_the_buffer_holds_the_learning_rate(walk):
     name, arguments = converted(walk)
     (path,) = steps(getattr(torch.optim, name), [arguments], len(walk["path"]) - 1)
@@ -121,18 +137,23 @@ def test_a_schedule_parts_the_walks_where_the_buffer_holds_the_learning_rate(wal
 def without_the_refused(walk):
     """The (class, arguments) of torch.optim for a refused walk less what is refused in it."""
     library, optimizer, settings = walk["library"], walk["optimizer"], walk["settings"]
+    recipe = RECIPES[library][optimizer]
     by_hand = {
-        "amsgrad": ("Adam", dict(betas=(0.75, 0.984375), amsgrad=True)),
-        "RMSPropOptimizer": ("RMSprop", dict(alpha=0.9)),
-        "ema": ("SGD", dict(momentum=0.875)),
+        "amsgrad": dict(betas=(0.75, 0.984375), amsgrad=True),
+        "RMSPropOptimizer": dict(alpha=0.9),
+        "rmsprop": dict(alpha=0.9),
+        "ema": dict(momentum=0.875),
+        "Adamax": dict(betas=(0.9, 0.999)),
+        "NesterovMomentumOptimizer": dict(momentum=0.9, nesterov=True),
     }
-    if optimizer in by_hand:
-        name, arguments = by_hand[optimizer]
-        return getattr(torch.optim, name), dict(lr=settings["learning_rate"], **arguments)
-    off = {"epsilon": 0.0, "eps": 0.0, "eps_root": 0.0, "eps_in_sqrt": False}
+    if () in recipe.refused or optimizer == "ema":
+        lr = next(x for key, x in {**recipe.settings, **settings}.items() if NAMES.get(key) == "lr")
+        return getattr(torch.optim, recipe.torch), dict(lr=lr, **by_hand[optimizer])
+    off = dict.fromkeys(("epsilon", "eps", "eps_root"), 0.0)
+    off |= {"eps_in_sqrt": False, "bias_correction": True}
     if optimizer != "AdamW":
         off["weight_decay"] = None
-    off = {key: off[key] for key in off.keys() & {*chain(*RECIPES[library][optimizer].refused)}}
+    off = {key: off[key] for key in off.keys() & {*chain(*recipe.refused), *recipe.needed}}
     name, arguments = to_torch(library, optimizer, **{**settings, **off})
     return getattr(torch.optim, name), arguments
 
@@ -145,14 +166,17 @@ def extra_decay(walk):
 @refused
 def test_what_is_refused_goes_elsewhere_whatever_the_setting(walk):
     cls, arguments = without_the_refused(walk)
-    free = "lr" if walk["optimizer"] == "ema" else "weight_decay" if extra_decay(walk) else "eps"
+    by_rate = walk["optimizer"] in ("ema", "NesterovMomentumOptimizer")
+    free = "lr" if by_rate else "weight_decay" if extra_decay(walk) else "eps"
     paths = steps(cls, [{**arguments, free: x} for x in GRID], CUT)
     assert min(distance(path, walk["path"]) for path in paths) > 1e-8  # CLOSE, millions of times
 
 
-HATS = [walk for walk in REFUSED if walk["optimizer"] in ("Adam", "AdamW", "AdamOptimizer")]
+HATS = [("keras", "Adam"), ("keras", "AdamW"), ("tensorflow", "AdamOptimizer")]
+HATS += [("sklearn", "adam"), ("pennylane", "AdamOptimizer")]
+HATS = [walk for walk in REFUSED if (walk["library"], walk["optimizer"]) in HATS]
 # TensorFlow 1 has 0.999 in float32, which its defaults show and short fractions do not
-HATS = [walk for walk in HATS if walk["library"] == "keras" or walk["settings"]]
+HATS = [walk for walk in HATS if walk["library"] != "tensorflow" or walk["settings"]]
 
 
 @pytest.mark.parametrize("walk", HATS, ids=named)
@@ -162,10 +186,38 @@ def test_an_eps_that_changes_with_the_step_follows_epsilon_hat(walk):
 
     def set_eps(t, optimizer):
         for group in optimizer.param_groups:
-            group["eps"] = recipe["epsilon"] / (1 - arguments["betas"][1] ** t) ** 0.5
+            group["eps"] = (
+                recipe.get("epsilon", recipe.get("eps")) / (1 - arguments["betas"][1] ** t) ** 0.5
+            )
 
     (path,) = steps(cls, [arguments], CUT, set_eps)
     assert distance(path, walk["path"]) < closeness("", walk)
+
+
+@pytest.mark.parametrize("optimizer", ["Adam", "AdamW"])
+def test_a_rate_and_an_eps_that_change_with_the_step_follow_mlx_without_correction(optimizer):
+    (walk,) = (w for w in REFUSED if (w["library"], w["optimizer"]) == ("mlx", optimizer))
+    cls, arguments = without_the_refused(walk)
+    (beta1, beta2), lr = arguments["betas"], arguments["lr"]
+
+    def correct(t, optimizer):
+        for group in optimizer.param_groups:
+            root = (1 - beta2**t) ** 0.5
+            group["lr"] = lr * (1 - beta1**t) / root
+            group["eps"] = arguments["eps"] / root
+            group["weight_decay"] = arguments.get("weight_decay", 0) * lr / group["lr"]
+
+    (path,) = steps(cls, [arguments], CUT, correct)
+    assert distance(path, walk["path"]) < CLOSE
+
+
+def test_the_weights_of_pennylanes_nesterov_are_not_where_pytorch_stands():
+    (walk,) = (w for w in REFUSED if w["optimizer"] == "NesterovMomentumOptimizer")
+    cls, arguments = without_the_refused(walk)
+    (path,) = steps(cls, [arguments], CUT)
+    theta = np.array(walk["path"][: CUT + 1])
+    ahead = theta[1:] + 0.9 * np.diff(theta, axis=0)
+    assert distance(path[1:], ahead) < CLOSE < 0.005 < distance(path, theta)
 
 
 @pytest.mark.parametrize("walk", [*filter(extra_decay, REFUSED)], ids=named)
@@ -186,7 +238,9 @@ def test_names_and_defaults_are_those_of_the_library(signature):
     recipe = RECIPES[signature["library"]][signature["optimizer"]]
     for name, default in recipe.settings.items():
         if (signature["optimizer"], name) != ("ema", "learning_rate"):  # of the chain around it
-            assert signature["defaults"][name] == (None if default is ... else default)
+            theirs = signature["defaults"][name]
+            theirs = tuple(theirs) if isinstance(theirs, list) else theirs
+            assert theirs == (None if default is ... else default)
 
 
 def sutskever(w, g, t, v=0, *, learning_rate, momentum):
@@ -258,6 +312,10 @@ def test_the_most_copied_recipes_read_like_this():
         {"lr": 3e-4, "betas": (0.9, 0.999), "eps": 1e-8},
     )
     assert to_torch("paper", "AdamW", alpha=0.5, weight_decay=0.25)[1]["weight_decay"] == 0.5
+    assert to_torch("mlx", "Adam", learning_rate=3e-4, betas=[0.9, 0.95], bias_correction=True) == (
+        "Adam",
+        {"lr": 3e-4, "betas": (0.9, 0.95), "eps": 1e-8},
+    )
 
 
 def test_what_keras_writes_of_itself_is_taken():
@@ -288,8 +346,17 @@ def test_what_keras_writes_of_itself_is_taken():
         (("keras", "SGD"), {"use_ema": True}, ValueError, "use_ema .*AveragedModel"),
         (("keras", "SGD"), {"learning_rate": True}, TypeError, "learning_rate .* a number"),
         (("keras", "SGD"), {"nesterov": 1}, TypeError, "nesterov .* True or False"),
-        (("optax", "adamw"), {"mask": {}}, ValueError, "mask .* parameter group"),
+        (("optax", "adamw"), {"mask": {}}, ValueError, "mask .* group with weight_decay=0"),
         (("paper", "AdamW"), {"alpha": 0, "weight_decay": 1}, ValueError, "alpha .* must be > 0"),
+        (("mlx", "Adam"), RATE, ValueError, "bias_correction=False: it .*neither m nor v; for"),
+        (("mlx", "Adam"), {**RATE, "betas": 0.9}, TypeError, "betas .* a pair of numbers"),
+        (("mlx", "Adam"), {**RATE, "betas": (0.9, None)}, TypeError, "betas .* a pair of numbers"),
+        (("mlx", "Adamax"), RATE, ValueError, "it does not correct m"),
+        (("autograd", "rmsprop"), {}, ValueError, "v starts at 1, PyTorch's at 0$"),
+        (("sklearn", "adam"), {}, ValueError, "epsilon=1e-08: .* say epsilon=0 here"),
+        (("sklearn", "sgd"), {"alpha": 1e-4}, ValueError, "alpha .* weight_decay=alpha / batch"),
+        (("pennylane", "AdamOptimizer"), {}, ValueError, "eps=1e-08: .* say eps=0 here"),
+        (("torchopt", "rmsprop"), {"nesterov": True}, ValueError, "nesterov .* has no such form"),
     ],
 )
 def test_a_recipe_that_makes_no_sense_is_told_what_is_allowed(recipe, settings, error, words):

@@ -1,104 +1,61 @@
-"""The table of those recipes: libraries and papers in torch's terms.
+"""The table of recipes: libraries and papers in torch's terms.
 
 A row of `RECIPES` is one optimizer: PyTorch's class, the library's own settings with its defaults,
 what PyTorch cannot follow and why, and what takes more than another name. The rows are tested
-against walks of the libraries themselves, which `tools/rosetta.py` records.
+against walks of the libraries themselves, which `experiments/rosetta.py` records.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
-
-NAMES = {  # theirs -> PyTorch's; None: PyTorch has no such switch
-    **dict.fromkeys(("learning_rate", "alpha"), "lr"),
-    **dict.fromkeys(("beta_1", "b1"), "beta1"),
-    **dict.fromkeys(("beta_2", "b2"), "beta2"),
-    **dict.fromkeys(("rho", "decay"), "alpha"),
-    **dict.fromkeys(("eps_root", "eps_in_sqrt", "debias")),
-    "epsilon": "eps",
-    "use_nesterov": "nesterov",
-}
-INSIDE = "it stands inside the root, PyTorch's outside: no number acts alike on small and large v"
-HAT = (
-    "it is added before v is corrected, PyTorch's after; for the same walk say epsilon=0 here and "
-    "set group['eps'] = epsilon / (1 - beta2**t) ** 0.5 before step t; "
-    "unless gradients are tiny, eps=epsilon walks nearly so"
+from adamlib.sources.conventions import (
+    APART,
+    BARE,
+    CORRECTED,
+    ELSEWHERE,
+    HAT,
+    INSIDE,
+    LARGEST,
+    LATE,
+    M_BARE,
+    ONE,
+    ONES,
+    STEPWISE,
+    Recipe,
+    ahead,
+    apart,
+    dampened,
+    from_average,
+    into_start,
+    per_step,
+    told,
 )
-LATE = "it is added to u, PyTorch's to the size of each gradient, from where it fades"
-APART = (
-    "it stays out of the gradient, PyTorch's goes into it; for the same walk leave it out here "
-    "and multiply the weights by 1 - lr * weight_decay before each step"
-)
-ONES = "v starts at 1, PyTorch's at 0 (and epsilon stands inside the root)"
-CORRECTED = "the corrected average is no sum: its first step is 1 / (1 - decay) times as long"
-LARGEST = "it takes the largest of the corrected v, PyTorch corrects the largest v"
-BARE = "it corrects neither m nor v"
-ELSEWHERE = "its gradient is not taken at theta; PyTorch's weights are theta + momentum * v"
 
-
-class Recipe(NamedTuple):
-    torch: str  # the class in torch.optim
-    settings: dict  # the library's names -> its defaults, `...` where it has none
-    refused: dict = {}  # settings that must not all be on -> why not; () refuses always
-    finish: Callable = lambda args: args  # what takes more than another name
-
-
-def ahead(args):  # PyTorch insists on momentum for Nesterov's form, the others ignore the wish
-    return {**args, "nesterov": args["nesterov"] and bool(args.get("momentum"))}
-
-
-def into_start(args):  # inside the root of a sum, eps is a part of the start
-    start = args["initial_accumulator_value"] + args.pop("eps", 0)
-    return {**args, "initial_accumulator_value": start, "eps": 0.0}
-
-
-def from_average(args):  # an average is 1 - momentum times the sum
-    return {"lr": args["lr"] * (1 - args["alpha"]), "momentum": args["alpha"]}
-
-
-def apart(args):
-    return {**args, "decoupled_weight_decay": True} if args.get("weight_decay") else args
-
-
-def per_step(args):  # PyTorch multiplies the decay by lr, the paper does not
-    if not args["lr"]:
-        raise ValueError("alpha of paper AdamW must be > 0, got 0: PyTorch would not decay at all")
-    return {**args, "weight_decay": args["weight_decay"] / args["lr"]}
-
-
-def told(**fixed):  # PyTorch must be told what is understood there
-    return lambda args: {**args, **fixed}
-
-
-RATE = dict(learning_rate=...)
-KERAS = dict(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=None)
+RATE, EPS, WD = dict(learning_rate=...), ("epsilon",), ("weight_decay",)
+SUM, PLAIN = dict(momentum=0.0, nesterov=False), dict(momentum=0.0, centered=False)
+KERAS = dict(learning_rate=0.001, epsilon=1e-7, weight_decay=None)
+KERAS_ADAM, SHARES = dict(**KERAS, beta_1=0.9, beta_2=0.999), dict(beta1=0.9, beta2=0.999)
 OPTAX = dict(**RATE, b1=0.9, b2=0.999, eps=1e-8)
-PAPER = dict(alpha=0.001, beta1=0.9, beta2=0.999)
-START = dict(initial_accumulator_value=0.1)
-PLAIN = dict(momentum=0.0, centered=False)
-EPS, WD, ROOT = ("epsilon",), ("weight_decay",), {("eps_root",): INSIDE}
+OPTAX_ROOT, ROOT = dict(**OPTAX, eps_root=0.0), {("eps_root",): INSIDE}
+PAPER, START = dict(alpha=0.001, **SHARES), dict(initial_accumulator_value=0.1)
+PAIR, DECAY = dict(betas=(0.9, 0.999), eps=1e-8), dict(weight_decay=0.0)
+TORCHOPT, MLX = dict(lr=0.001, **PAIR, eps_root=0.0), dict(**RATE, **PAIR, bias_correction=False)
+STEP, CORRECTING = dict(stepsize=0.01, eps=1e-8), {"bias_correction": STEPWISE}
 RECIPES = {
     "keras": {
         "SGD": Recipe(
             "SGD",
-            dict(learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None),
+            dict(learning_rate=0.01, **SUM, weight_decay=None),
             {("momentum", "weight_decay"): APART},
             ahead,
         ),
-        "Adagrad": Recipe(
-            "Adagrad",
-            dict(learning_rate=0.001, **START, epsilon=1e-7, weight_decay=None),
-            {WD: APART},
-            into_start,
+        "Adagrad": Recipe("Adagrad", {**KERAS, **START}, {WD: APART}, into_start),
+        "RMSprop": Recipe("RMSprop", {**KERAS, "rho": 0.9, **PLAIN}, {EPS: INSIDE, WD: APART}),
+        "Adam": Recipe("Adam", {**KERAS_ADAM, "amsgrad": False}, {EPS: HAT}, apart),
+        "AdamW": Recipe(
+            "AdamW", {**KERAS_ADAM, "weight_decay": 0.004, "amsgrad": False}, {EPS: HAT}
         ),
-        "RMSprop": Recipe(
-            "RMSprop",
-            dict(learning_rate=0.001, rho=0.9, **PLAIN, epsilon=1e-7, weight_decay=None),
-            {EPS: INSIDE, WD: APART},
+        "Adamax": Recipe("Adamax", KERAS_ADAM, {EPS: LATE, WD: APART}),
+        "Nadam": Recipe(
+            "NAdam", KERAS_ADAM, {}, lambda args: apart({**args, "momentum_decay": 1.0})
         ),
-        "Adam": Recipe("Adam", {**KERAS, "amsgrad": False}, {EPS: HAT}, apart),
-        "AdamW": Recipe("AdamW", {**KERAS, "weight_decay": 0.004, "amsgrad": False}, {EPS: HAT}),
-        "Adamax": Recipe("Adamax", KERAS, {EPS: LATE, WD: APART}),
-        "Nadam": Recipe("NAdam", KERAS, {}, lambda args: apart({**args, "momentum_decay": 1.0})),
     },
     "optax": {
         "sgd": Recipe("SGD", dict(**RATE, momentum=None, nesterov=False), {}, ahead),
@@ -111,13 +68,11 @@ RECIPES = {
             dict(**RATE, decay=0.9, eps=1e-8, eps_in_sqrt=True, centered=False, momentum=None),
             {("eps_in_sqrt", "eps"): INSIDE},
         ),
-        "adam": Recipe("Adam", dict(**OPTAX, eps_root=0.0), ROOT),
-        "adamw": Recipe("AdamW", dict(**OPTAX, eps_root=0.0, weight_decay=1e-4), ROOT),
-        "amsgrad": Recipe("Adam", dict(**OPTAX, eps_root=0.0), {(): LARGEST}),
+        "adam": Recipe("Adam", OPTAX_ROOT, ROOT),
+        "adamw": Recipe("AdamW", dict(**OPTAX_ROOT, weight_decay=1e-4), ROOT),
+        "amsgrad": Recipe("Adam", OPTAX_ROOT, {(): LARGEST}),
         "adamax": Recipe("Adamax", OPTAX),
-        "nadam": Recipe(
-            "NAdam", dict(**OPTAX, eps_root=0.0), ROOT, told(momentum_decay=float("inf"))
-        ),
+        "nadam": Recipe("NAdam", OPTAX_ROOT, ROOT, told(momentum_decay=float("inf"))),
     },
     "tensorflow": {
         "GradientDescentOptimizer": Recipe("SGD", RATE),
@@ -129,7 +84,7 @@ RECIPES = {
             "RMSprop", dict(**RATE, decay=0.9, **PLAIN, epsilon=1e-10), {(): ONES}
         ),
         "AdamOptimizer": Recipe(
-            "Adam", dict(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8), {EPS: HAT}
+            "Adam", dict(learning_rate=0.001, **SHARES, epsilon=1e-8), {EPS: HAT}
         ),
     },
     "paper": {
@@ -140,5 +95,49 @@ RECIPES = {
         "AdaMax": Recipe("Adamax", {**PAPER, "alpha": 0.002}, {}, told(eps=0.0)),
         "AMSGrad": Recipe("Adam", dict(alpha=..., beta1=..., beta2=...), {(): BARE}),
         "AdamW": Recipe("AdamW", dict(**PAPER, epsilon=1e-8, weight_decay=...), {}, per_step),
+    },
+    "torchopt": {
+        "sgd": Recipe("SGD", dict(lr=..., **SUM, dampening=0.0, **DECAY)),
+        "adagrad": Recipe(
+            "Adagrad",
+            dict(lr=0.01, lr_decay=0.0, **DECAY, initial_accumulator_value=0.0, eps=1e-10),
+        ),
+        "rmsprop": Recipe("RMSprop", dict(lr=0.01, alpha=0.99, eps=1e-8, **DECAY, **PLAIN)),
+        "adam": Recipe("Adam", dict(**TORCHOPT, **DECAY), ROOT),
+        "adamw": Recipe("AdamW", dict(**TORCHOPT, weight_decay=0.01), ROOT),
+        "adamax": Recipe("Adamax", {"lr": 0.001, **PAIR, "eps": 1e-6, **DECAY}),
+    },
+    "mlx": {
+        "SGD": Recipe("SGD", dict(**RATE, **SUM, **DECAY, dampening=0.0), {}, dampened),
+        "Adagrad": Recipe("Adagrad", dict(**RATE, eps=1e-8)),
+        "RMSprop": Recipe("RMSprop", dict(**RATE, alpha=0.99, eps=1e-8)),
+        "Adam": Recipe("Adam", MLX, needed=CORRECTING),
+        "AdamW": Recipe("AdamW", dict(**MLX, weight_decay=0.01), needed=CORRECTING),
+        "Adamax": Recipe("Adamax", dict(**RATE, **PAIR), {(): M_BARE}),
+    },
+    "autograd": {
+        "sgd": Recipe("SGD", dict(step_size=0.1, mass=0.9), {}, from_average),
+        "rmsprop": Recipe("RMSprop", dict(step_size=0.1, gamma=0.9, eps=1e-8), {(): ONE}),
+        "adam": Recipe("Adam", dict(step_size=0.001, b1=0.9, b2=0.999, eps=1e-8)),
+    },
+    "sklearn": {
+        "sgd": Recipe(
+            "SGD", dict(learning_rate_init=0.001, momentum=0.9, nesterovs_momentum=True), {}, ahead
+        ),
+        "adam": Recipe(
+            "Adam",
+            dict(learning_rate_init=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8),
+            {EPS: HAT},
+        ),
+    },
+    "pennylane": {
+        "GradientDescentOptimizer": Recipe("SGD", dict(stepsize=0.01)),
+        "MomentumOptimizer": Recipe("SGD", dict(stepsize=0.01, momentum=0.9)),
+        "NesterovMomentumOptimizer": Recipe(
+            "SGD", dict(stepsize=0.01, momentum=0.9), {(): ELSEWHERE}
+        ),
+        "AdagradOptimizer": Recipe("Adagrad", STEP, {}, into_start),
+        "RMSPropOptimizer": Recipe("RMSprop", dict(**STEP, decay=0.9), {("eps",): INSIDE}),
+        "AdamOptimizer": Recipe("Adam", dict(**STEP, beta1=0.9, beta2=0.99), {("eps",): HAT}),
     },
 }

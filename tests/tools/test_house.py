@@ -11,11 +11,11 @@ import pytest
 #: The most lines of a folder: a new one has to earn its place, or another has to go.
 BUDGETS = {
     "check": 400,
-    "diagnose": 1880,
+    "diagnose": 2030,
     "engine": 1330,
     "runs": 940,
     "bench": 670,
-    "sources": 445,
+    "sources": 512,
 }
 LONGEST = 150  # lines of a module
 
