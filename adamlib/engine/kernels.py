@@ -130,5 +130,7 @@ def update(rule, w, g, t, *buffers, engine="auto", block=16_384, **hyper):
     flat = [a.reshape(-1) for a in arrays]
     for start in range(0, w.size, block):
         w_, g_, *old = (a[start : start + block] for a in flat)
-        for array, new in zip((w_, *old), rule(w_, g_, t, *old, **hyper), strict=True):
+        held = {id(a) for a in (w_, *old)}  # a rule may hand on what is written over below
+        answer = [x.copy() if id(x) in held else x for x in rule(w_, g_, t, *old, **hyper)]
+        for array, new in zip((w_, *old), answer, strict=True):
             array[:] = new

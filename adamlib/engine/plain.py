@@ -12,7 +12,9 @@ def update(rule, t, hyper, sign, decay, stochastic, w, g, *buffers):
     w_, g_, *old = (x.to(torch.promote_types(x.dtype, torch.float32), copy=copy) for x in tensors)
     g_ = -g_ if sign < 0 else g_
     g_ = g_ + decay * w_ if decay else g_
-    new_w, *new = rule(w_, g_, t, *old, **hyper)
+    held = {x.data_ptr() for x in tensors}  # a rule may hand on what is written over below
+    answer = rule(w_, g_, t, *old, **hyper)
+    new_w, *new = (x.clone() if x.data_ptr() in held else x for x in answer)
     w.copy_(new_w)
     for k, (buffer, value) in enumerate(zip(buffers, new, strict=True)):
         buffer.copy_(round_at_random(value, t, k) if stochastic else value)
