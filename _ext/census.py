@@ -26,6 +26,7 @@ DECAY = {
     "in the gradient or past it: here the same": "in g",
     "past the gradient, times lr": "past, × lr",
     "past the gradient, not times lr": "past",
+    "past the gradient, times lr over the first lr": "past, × lr/lr₁",
     "past the gradient, in some steps": "past, at times",
     "no effect": "no effect",
 }

@@ -47,6 +47,8 @@ def autograd(module, name):
             return loops
 
         def advance(self, number, old, grads, lr, settings):
+            if lr != self.defaults["lr"]:
+                raise UnknownError("its learning rate is given once")
             loops = self.running[number]
             return [np.array(loop.switch(g)) for loop, g in zip(loops, grads, strict=True)]
 

@@ -62,6 +62,9 @@ def main():
     pairs = [setting.partition("=") for setting in options.settings]
     if bad := [name for name, equals, _ in pairs if not equals or not name]:
         parser.error(f"a setting is written as name=value, got {bad[0]!r}")
+    names = [name for name, _, _ in pairs]
+    if twice := [name for name in names if names.count(name) > 1]:
+        parser.error(f"a setting is given once, got {twice[0]!r} twice")
     file = files.path_of(options.json) if options.json else None
     if file and (file.is_dir() or not file.parent.is_dir()):
         parser.error(f"--json must name a file in a folder that is there, got {options.json!r}")

@@ -4,6 +4,7 @@ from functools import partial
 
 import torch
 
+from adamlib.diagnose.couplings import apart
 from adamlib.diagnose.lab import UnknownError, quietly
 
 G = 0.7  # a gradient
@@ -48,7 +49,9 @@ def after(lab, **setting):
     except Exception as error:
         raise UnknownError("no such setting") from error
     grad = trial.weights[0].grad
-    return "cleared" if grad is None else "as before" if bool((grad == G).all()) else "changed"
+    if grad is None:
+        return "cleared"
+    return "as before" if torch.equal(grad, torch.full_like(grad, G)) else "changed"
 
 
 def closure(lab):
@@ -67,6 +70,18 @@ def closure(lab):
     if not calls[0]:
         return "runs without gradients"
     return "works" if returned is not None and float(returned) == 7 else "loses its loss"
+
+
+def follows(lab):
+    """Whether steps depend on the losses that a closure returns: falling, or rising ones."""
+    moves = []
+    for losses in (torch.linspace(9, 1, 150), torch.linspace(1, 9, 150)):
+        trial = lab.open(**lab.bare)
+        trial.closure = True
+        for trial.loss in losses.tolist():
+            move = trial.step([G])
+        moves += move
+    return "follow its losses" if apart(*moves) > 1e-9 else "do not depend on its losses"
 
 
 def without(lab):
@@ -97,7 +112,9 @@ QUESTIONS = {
     "gradients after a step": after,
     "gradients after a step with decay": partial(after, weight_decay=0.1),
     "gradients after a step with maximize": partial(after, maximize=True),
+    "gradients after a step, bfloat16": partial(after, dtype=torch.bfloat16),
     "a closure": closure,
+    "steps with a closure": follows,
     "a weight without a gradient": without,
     "a weight whose gradient pauses": pause,
     "zero gradients from the start": zeros,

@@ -13,7 +13,6 @@ CLOCKS = {
     "2 t": lambda t: 2 * t,
 }
 BOTH, M, V, NEITHER = "both means", "the mean of the gradients", "the mean of their size", "nothing"
-FULL = 1e6  # a gradient beside which eps is nothing
 
 
 def roots(known):
@@ -23,7 +22,7 @@ def roots(known):
     if not any(name in divided for name in (MEAN, LARGEST)):
         beta2 = 0.0
     power = 1 if "sizes" in divided else 2
-    return beta1, beta2, (1 - known["length grows with the power"]) / power
+    return beta1, beta2, (1 - known["length grows with the gradient to the power"]) / power
 
 
 def correction(found, known):
@@ -61,7 +60,7 @@ def epsilon(lab, known):
     """Where eps stands: what is left of a step at its reach, below which steps shrink, and how the
     reach moves while the mean fills up."""
     grow = lab.growth
-    sizes = [FULL, *(10.0**-n for n in range(-1, 30, 1 if lab.elementwise else 2))]
+    sizes = [lab.full, *(10.0**-n for n in range(-1, 30, 1 if lab.elementwise else 2))]
     steps = (1, 10, 200) if lab.elementwise else (1, 10)
     s = lab.lengths([[g] * steps[-1] for g in sizes], **lab.slow)
     reach, height, tiny = {}, None, 1e-9 if lab.elementwise else 1e-5
@@ -69,7 +68,7 @@ def epsilon(lab, known):
         if float(s[0, t - 1]) == 0:  # a first step that only looks
             continue
         g = torch.tensor(sizes, dtype=torch.float64)
-        share = s[:, t - 1] / s[0, t - 1] * (FULL / g) ** grow
+        share = s[:, t - 1] / s[0, t - 1] * (lab.full / g) ** grow
         if not bool(share.isfinite().all()):
             return {"eps": "steps are not finite for tiny gradients"}
         indices = range(1, len(sizes) - 1)
@@ -77,13 +76,19 @@ def epsilon(lab, known):
         small = small or [k for k in indices if 0 < float(share[k].abs()) < 1e-5]
         if not small and abs(float(share[-1]) - 1) > 1e-3:
             raise UnknownError("steps along tiny gradients fall in no simple way")
+        if not small and known.get("divided by", "").startswith("unknown: steps of a tensor"):
+            raise UnknownError("steps of a tensor are scaled to one length")
         if not small:
             return {"eps": "none, down to a gradient of 1e-29"}
         k = small[0]
         slope = float((share[k] / share[k + 1]).abs().log() / (g[k] / g[k + 1]).log())
         reach[t] = sizes[k] / float(share[k].abs()) ** (1 / slope)
+        above = [float(share[k]) for k in indices if sizes[k] > 300 * reach[t]]
+        if above and abs(above[-1] - 1) > 0.1:  # something else than eps has moved with the size
+            del reach[t]
+            continue
         at = lab.lengths([[reach[t]] * t], **lab.slow)[0, -1]
-        height = float(at / s[0, t - 1]) * (FULL / reach[t]) ** grow
+        height = float(at / s[0, t - 1]) * (lab.full / reach[t]) ** grow
     if not reach:
         raise UnknownError("no step at any size of the gradient")
     return placed(reach, height, known)
@@ -93,14 +98,14 @@ def placed(reach, height, known):
     """Put the reach of eps into words."""
     shown = {"reach of eps at step": {t: float(f"{r:.4g}") for t, r in reach.items()}}
     _, beta2, root = roots(known) if "divided by" in known else (0, 0.0, 0.5)
-    whole = 1 - known["length grows with the power"]
+    whole = 1 - known["length grows with the gradient to the power"]
     places = {0.5: ("outside the root", 1), 0.5**root: ("inside the root", root)}
     places = {0.5: ("added to what divides", 1)} if root == 1 else places
     near = [place for at, place in places.items() if abs(height - at) < 0.01]
     if abs(height - 1) < 0.01:
         near = [("a lower limit", 1)]
     if not near:
-        return {"eps": f"elsewhere: at its reach {height:.3g} of a step is left", **shown}
+        return {"eps": f"in no known place: at its reach {height:.3g} of a step is left", **shown}
     (place, inside), first, last = near[0], min(reach), max(reach)
     size = {t: r ** (whole / inside) for t, r in reach.items()}
     if SUM in known.get("divided by", ""):
@@ -132,7 +137,7 @@ def placed(reach, height, known):
     if "inside" in place and abs(start[last] / start[first] - 1) < 0.02:
         return {
             "eps": "hidden by the start of the memory",
-            "the memory of size starts at": float(f"{start[last]:.4g}"),
+            "the memory of size starts at": float(f"{start[first]:.6g}"),
             **shown,
         }
     return {"eps": f"{place}, and its reach moves in a way of its own", **shown}

@@ -1,4 +1,4 @@
-"""Whose gradients a step depends on, and what it does not notice: units, signs, order, cuts."""
+"""Whose gradients a step depends on: those of its entry, its tensor, of other tensors."""
 
 from itertools import product
 
@@ -90,9 +90,22 @@ def couplings(lab):
     }
     return {
         "the same when repeated": apart(*same) == 0,
+        "chance has a part": chance(lab),
         "a step depends on": [words[name] for name in found] or "its own gradients alone",
         "matrices are orthogonalized": orthogonal(lab),
     }
+
+
+def chance(lab, n=4):
+    """Whether another seed makes other steps: of these weights, or of float32 matrices."""
+    for words, how in (("yes", {}), ("in float32 matrices", {"dtype": torch.float32})):
+        start, moves = torch.ones((n, n) if how else lab.shape), []
+        for lab.seed in (1, 0):
+            g = random(STEPS, *start.shape)
+            moves += lab.walk([[row] for row in g], starts=[start], **how)
+        if apart(*moves) > 0:
+            return words
+    return "no"
 
 
 def orthogonal(lab, n=8, least=0.3):
@@ -104,35 +117,3 @@ def orthogonal(lab, n=8, least=0.3):
         (move,) = trial.step([gradient])
     values = torch.linalg.svdvals(move)
     return bool(values[-1] > 2 * least * values[0])
-
-
-def invariances(lab):
-    """By how much a random walk changes when the problem is written otherwise (0: not at all)."""
-    g = random(STEPS, *lab.shape)
-    plain = lab.walk([[row] for row in g], **lab.bare)[0]
-
-    def gap(gradients, undo=lambda moves: moves, **how):
-        return apart(plain, undo(lab.walk([[row] for row in gradients], **{**lab.bare, **how})[0]))
-
-    units = torch.ones(lab.shape, dtype=torch.float64)
-    units.flatten()[0] = 2.0**10
-    found = {
-        "the loss times 1024": gap(1024 * g),
-        "one entry's gradient times 1024": gap(units * g),
-        "the sign of the gradients": gap(-g, torch.neg),
-        "the order of entries": gap(g.flip(-1), lambda moves: moves.flip(-1)),
-        "the weights' place": gap(g, starts=[torch.full(lab.shape, 3.0)]),
-    }
-    if lab.shape == (2,):
-        c, s = 0.8, 0.6
-        turn = torch.tensor([[c, -s], [s, c]], dtype=torch.float64)
-        found["a turn of the axes"] = gap(g @ turn.T, lambda moves: moves @ turn)
-        cut = lab.walk([[row[:1], row[1:]] for row in g], starts=[torch.ones(1)] * 2, **lab.bare)
-        found["one tensor cut into two"] = apart(plain, torch.cat(cut, 1))
-    try:
-        found["maximize"] = apart(
-            plain, -lab.walk([[row] for row in g], maximize=True, **lab.bare)[0]
-        )
-    except Exception:
-        found["maximize"] = "no such argument"
-    return {f"changes with {name}": gap for name, gap in found.items()}

@@ -5,29 +5,30 @@ from functools import partial
 import torch
 
 from adamlib.diagnose.contract import G
+from adamlib.diagnose.couplings import apart
 from adamlib.diagnose.lab import quietly
 
 
 def of_shape(lab, shape):
     """Whether a tensor of this shape, beside an ordinary one, walks."""
-    trial = lab.open(**lab.bare)
-    odd = torch.nn.Parameter(torch.ones(shape, dtype=torch.float64))
-    quietly(trial.optimizer.add_param_group, {"params": [odd]})
-    trial.weights.append(odd)
+    trial = lab.open(starts=[1.0, torch.ones(shape)], **lab.bare)
     move = [trial.step([G, G])[1] for _ in range(8)][-1]  # the first steps may only look
     return "works" if bool(move.isfinite().all() & (move != 0).all()) else "does not move"
 
 
 def later_group(lab):
-    """Whether a group that is added in mid-run steps as the first does."""
+    """Whether a group that is added in mid-run steps as a fresh one does."""
+    (fresh,) = lab.walk([[G]] * 12, **lab.bare)
     trial = lab.open(**lab.bare)
-    late = torch.nn.Parameter(torch.ones(lab.shape, dtype=torch.float64))
+    for _ in range(300):
+        trial.step([G])
+    late = torch.nn.Parameter(torch.ones(lab.shape, dtype=lab.dtype))
     quietly(trial.optimizer.add_param_group, {"params": [late]})
     trial.weights.append(late)
-    first, second = [trial.step([G, G]) for _ in range(3)][-1]
-    if torch.allclose(first, second, rtol=1e-6):
-        return "steps like the first"
-    return "steps otherwise" if bool(second.any()) else "never moves"
+    moves = torch.stack([trial.step([G, G])[1] for _ in range(12)])
+    if apart(moves, fresh) < 1e-6:
+        return "steps like a fresh one"
+    return "steps otherwise than a fresh one" if bool(moves.any()) else "never moves"
 
 
 def infinite(lab):
@@ -62,14 +63,22 @@ def bfloat16(lab):
     return "stand still" if way[0] == 0 else f"go {way[0] / way[1]:.2g} of the way"
 
 
-def buffers(lab):
-    """The types of the buffers of bfloat16 weights."""
-    trial = lab.open(dtype=torch.bfloat16, **lab.bare)
+def buffers(lab, dtype):
+    """The types of the buffers of such weights."""
+    trial = lab.open(dtype=dtype, **lab.bare)
     for _ in range(2):
         trial.step([G])
-    found = [x for state in trial.optimizer.state.values() for x in state.values()]
-    kinds = {str(x.dtype)[6:] for x in found if torch.is_tensor(x) and x.numel() > 1}
+    kinds = {str(x.dtype)[6:] for x in tensors(trial.optimizer.state) if x.numel() > 1}
     return ", ".join(sorted(kinds)) or "none"
+
+
+def tensors(state):
+    """Yield the tensors in nested dictionaries and lists."""
+    if torch.is_tensor(state):
+        yield state
+    elif isinstance(state, dict | list | tuple):
+        for part in state.values() if isinstance(state, dict) else state:
+            yield from tensors(part)
 
 
 QUESTIONS = {
@@ -79,5 +88,6 @@ QUESTIONS = {
     "an infinite gradient": infinite,
     "a misspelled keyword": misspelled,
     "bfloat16 weights at 1, in 20 steps of 1e-3,": bfloat16,
-    "their buffers": buffers,
+    "buffers of bfloat16 weights": partial(buffers, dtype=torch.bfloat16),
+    "buffers of float64 weights": partial(buffers, dtype=torch.float64),
 }

@@ -1,10 +1,10 @@
 """`diagnose`: all experiments on one optimizer, and the card that comes of them."""
 
-from adamlib.diagnose import contract, couplings, edges, late, memories, walks
+from adamlib.diagnose import contract, copies, couplings, edges, invariances, late, memories, walks
 from adamlib.diagnose.card import Card
 from adamlib.diagnose.correction import correction, epsilon
 from adamlib.diagnose.decay import decay
-from adamlib.diagnose.faults import faults
+from adamlib.diagnose.faults import faults, large
 from adamlib.diagnose.lab import Lab, UnknownError
 from adamlib.diagnose.portrait import portrait
 from adamlib.diagnose.typed import typed
@@ -47,6 +47,7 @@ def diagnose(factory):
     except Exception as error:
         return Card(f"It takes no step: {described(error)}.", [], known)
     ask("a step depends on", couplings.couplings, lab)
+    ask("gradients act alike from a size of", invariances.alike, lab)
     if steps := ask("direction", walks.walks, lab):
         ask("lengths", walks.lengths, lab, steps)
         if (response := ask("direction", memories.direction, steps)) is not None:
@@ -58,10 +59,12 @@ def diagnose(factory):
         ask("drift in a step", walks.drifts, lab)
         ask("foretold by", portrait, lab, known)
     ask("weight decay", decay, lab, known)
-    if known.get("foretold within", 1.0) < 1e-5:
+    ask("invariances", invariances.invariances, lab)
+    alike = not large(known.get("changes with the weights as a matrix"), 1e-6)
+    if alike and known.get("foretold within", 1.0) < 1e-5:
         ask("the same in torch.optim", typed, lab, known)
-    ask("invariances", couplings.invariances, lab)
-    for name, question in {**contract.QUESTIONS, **edges.QUESTIONS, **late.QUESTIONS}.items():
+    modules = contract, edges, late, copies
+    for name, question in (each for module in modules for each in module.QUESTIONS.items()):
         try:
             known[name] = question(lab)
         except UnknownError:

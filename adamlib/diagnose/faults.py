@@ -23,7 +23,7 @@ GOOD = {
     "a closure": (("works",), "A closure {}."),
     "a weight without a gradient": (("stays",), "A weight without a gradient {}."),
     "a weight whose gradient pauses": (("stays",), "A weight whose gradient pauses {}."),
-    "a group added later": (("steps like the first",), "A group added later {}."),
+    "a group added later": (("steps like a fresh one",), "A group added later {}."),
     "a deep copy": (("takes the same step",), "A deep copy {}."),
     "after 300 steps without a gradient, steps are longer by": (
         (1.0,),
@@ -42,12 +42,16 @@ def faults(p):
         value = p.get(name, good[0])
         if str(value).startswith("raises"):
             said.append(f"{name[0].upper()}{name[1:]}: it {value}.")
+        elif name.startswith("after 300") and isinstance(value, str):
+            said.append(f"After 300 steps without a gradient a tensor's steps are {value}.")
         elif value not in good:
             said.append(sentence.format(f"{value:g}" if isinstance(value, float) else value))
     kind = str(p.get("weight decay"))
     own = p.get("weight decay as set")
-    if "are not finite" in str(p.get("direction")):
-        said.append("Steps along a constant gradient become not finite.")
+    limit = p.get("steps are not finite from a gradient of")
+    if limit or "are not finite" in str(p.get("direction")):
+        size = f" of {limit:g}" if limit else ""
+        said.append(f"Steps along a constant gradient{size} become not finite.")
     if kind == "no effect":
         said.append("weight_decay has no effect.")
     if "whatever the weight" in kind:

@@ -29,6 +29,7 @@ class Trial:
 
     def __init__(self, weights, optimizer, closure=False):
         self.weights, self.optimizer, self.closure = weights, optimizer, closure
+        self.loss = 0.0  # what a closure returns
 
     def step(self, gradients):
         """Take one step; return how far each tensor moved downhill, in float64.
@@ -41,7 +42,7 @@ class Trial:
             for w, g in zip(self.weights, gradients, strict=True):
                 g = g if g is None else torch.as_tensor(g, dtype=w.dtype).expand(w.shape).clone()
                 w.grad = g
-            return torch.tensor(0.0)
+            return torch.tensor(self.loss)
 
         feed()
         quietly(self.optimizer.step, *([feed] if self.closure else []))
@@ -61,6 +62,7 @@ class Lab:
     def __init__(self, factory):
         self.factory, self.shape, self.elementwise, self.bare = factory, (2,), False, {}
         self.closure, self.dtype = False, torch.float64  # `shapes` finds out whether that will do
+        self.seed = 0
         try:
             group = self.open().optimizer.param_groups[0]
         except (ValueError, IndexError):  # some take matrices alone
@@ -68,10 +70,10 @@ class Lab:
             group = self.open().optimizer.param_groups[0]
         self.group = {key: value for key, value in group.items() if key != "params"}
         rate = group.get("lr", 1.0)
-        if rate is None or not float(rate) > 0:
+        if isinstance(rate, str) or rate is None or not float(rate) > 0:
             raise ValueError(f"the optimizer needs a learning rate lr > 0, got {rate!r}")
         self.lr = float(rate)
-        self.unit, self.growth = 1.0, 0.0
+        self.unit, self.growth, self.full = 1.0, 0.0, 1e6  # a gradient beside which eps is nothing
         with contextlib.suppress(Exception):  # many take no weight_decay
             self.open(weight_decay=0.0)
             self.bare = {"weight_decay": 0.0}
@@ -83,12 +85,12 @@ class Lab:
     def open(self, starts=None, dtype=None, groups=False, **settings):
         """Return a Trial with a tensor for each of `starts`, numbers that the tensors are full of
         or what they hold; in groups of their own or in one."""
-        torch.manual_seed(0)
+        torch.manual_seed(self.seed)
         weights = []
         for start in [1.0] if starts is None else starts:
-            start = torch.as_tensor(start, dtype=dtype or self.dtype)
-            full = start.expand(self.shape) if start.dim() == 0 else start
-            weights.append(torch.nn.Parameter(full.clone()))
+            if not torch.is_tensor(start):
+                start = torch.full(self.shape, start)
+            weights.append(torch.nn.Parameter(start.to(dtype or self.dtype, copy=True)))
         params = [{"params": [w]} for w in weights] if groups else weights
         try:
             optimizer = quietly(self.factory, params, **settings)

@@ -3,15 +3,11 @@
 import torch
 
 from adamlib.diagnose.lab import Measured, UnknownError
-from adamlib.diagnose.walks import LONG, SPIKE, of_mean
+from adamlib.diagnose.walks import LONG, SPIKE, odd_steps, of_mean
 
-NOTHING = 3e-5  # of a response; a mean with beta = 0.9999 answers with more
-MEAN, LARGEST, SUM, MAXIMUM = (
-    "a fading mean",
-    "the largest mean so far",
-    "a sum",
-    "a fading maximum",
-)
+NOTHING = 3e-5  # of a response; beta = 0.9999 answers with more
+MEAN, LARGEST = "a fading mean", "the largest mean so far"
+SUM, MAXIMUM = "a sum", "a fading maximum"
 ALL = "the mean of all so far"
 EARLY = ", before the mean of the gradients is taken"
 
@@ -21,6 +17,8 @@ def direction(found):
 
     Returns (properties, responses): to one gradient that differs, as a share of that to all.
     """
+    if odd := odd_steps(found["ones"]):
+        raise UnknownError(f"every {odd}th step is another")
     response = (1 - found["flip"][LONG:] / found["ones"][LONG:]) / 2
     if not bool(response.isfinite().all()):
         raise UnknownError("a step of length zero")
@@ -49,8 +47,8 @@ def direction(found):
         return {"direction": "the mean of the gradients", "beta1": beta}, response
     if abs(past - (1 - near)) < 3e-3 * near:
         return {"direction": "the mean, looking ahead (Nesterov)", "beta1": beta}, response
-    mixed = {"share of the newest gradient past the mean": float(f"{past:.4g}")}
-    return {"direction": "the mean and the newest gradient", "beta1": beta, **mixed}, response
+    share = {"share of the newest gradient past the mean": float(f"{past:.4g}")}
+    return {"direction": "the mean and the newest gradient", "beta1": beta, **share}, response
 
 
 def fading(response, first, last, origin=LONG + 1):
@@ -78,10 +76,16 @@ def size(found, known, response, growth):
         return {"divided by": f"the root of {MEAN} of the squared mean of the gradients"}
     ratio = found["spike"][LONG:] / found["ones"][LONG:]
     if float((ratio - 1).abs().max()) < 1e-6:
+        signed = known["direction"] in ("the gradient", "a sign")
+        if signed and isinstance(known["a step depends on"], list):
+            why = "unknown: steps of a tensor are scaled to one length"
+            return {"direction": why, "divided by": why}
         if known["direction"] == "the gradient":
             return {"direction": "a sign", "divided by": "its own size"}
         if known["direction"] == "a sign":
             return {"divided by": "nothing: steps are of one length"}
+    if known["direction"] == "a sign" and float(ratio[0]) > 1.01:
+        raise UnknownError("the newest gradient's size has a part, beside the sign of a mean")
     after = (1 + (SPIKE - 1) * response) / ratio
     for divisor, when in ((after, ""), (divided_first(ratio, response), EARLY)):
         if fits := list(fitted(divisor, growth)):
@@ -93,7 +97,7 @@ def size(found, known, response, growth):
             power = {0.5: "the root of ", 1.0: ""}.get(round(root, 3), f"the power {root:.3g} of ")
             beta = {} if beta is None else {"beta2": Measured(*beta)}
             return {"divided by": f"{power}{name} of the {what}{when}", **beta}
-    raise UnknownError("divided by what is no mean, sum or maximum of the gradients' sizes")
+    raise UnknownError("divided by what is no mean, sum or maximum of how large they were")
 
 
 def fitted(divisor, growth):
@@ -127,11 +131,8 @@ def models(memory, power):
     late = memory[1:]
     if abs(float(memory[0]) - 1) < 1e-6 and float(late[0]) > 1.001:
         beta = fading(late - 1, 0, heard(late))
-        yield (
-            f"{MEAN}, of the steps before,",
-            (beta, 1e-3),
-            torch.cat([memory[:1], 1 + (late[0] - 1) * beta ** k[:-1]]),
-        )
+        model = torch.cat([memory[:1], 1 + (late[0] - 1) * beta ** k[:-1]])
+        yield f"{MEAN}, of the steps before,", (beta, 1e-3), model
     if not float(memory[0]) > 1.001:
         return
     if power == 1:
@@ -144,7 +145,6 @@ def models(memory, power):
         within = abs(answer * (1 - beta ** (LONG + 1)) - (1 - beta))
         yield MEAN, (beta, within), 1 + jump * (1 - beta) * beta**k / (1 - beta**t)
     yield SUM, None, 1 + jump / t
-    beta = 1 - answer
-    for _ in range(60):
-        beta = 1 - answer * (1 - beta ** (LONG + 1))
+    for n in range(61):
+        beta = 1 - answer * (1 - beta ** (LONG + 1) if n else 1)
     yield LARGEST, (beta, 0.0), float(memory[0]) * (1 - beta ** (LONG + 1)) / (1 - beta**t)

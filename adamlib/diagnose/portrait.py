@@ -28,7 +28,7 @@ def steady(known):
     """Return the length of a steady step in lr as it would be without eps; None if not known."""
     gain, eps = known.get("length of a steady step, in lr"), known.get("size of eps", 0.0)
     unit, place = known.get("the constant gradient", 1.0), str(known.get("eps"))
-    whole = 1 - known.get("length grows with the power", 0.0)
+    whole = 1 - known.get("length grows with the gradient to the power", 0.0)
     if gain is not None and ("outside" in place or "added" in place):
         return gain * (1 + eps / unit**whole)
     return gain * (1 + eps / unit**2) ** 0.5 if gain is not None and "inside" in place else gain
@@ -103,10 +103,13 @@ def portrait(lab, known):
     g = wide(lab, STEPS, seed=1)
     moves = lab.walk([[row] for row in g], **{**lab.slow, **lab.bare})[0]
     w, state, foretold = torch.ones(lab.shape, dtype=torch.float64), (), []
-    for t, row in enumerate(g, 1):
+    limit = known.get("gradients act alike from a size of", torch.inf)
+    for t, row in enumerate(g.clamp(-limit, limit), 1):
         new, *state = drawn(w, row, t, *state, lr=gain * lab.slow["lr"], **settings)
         foretold.append(w - new)
         w = new
     gap = apart(moves, torch.stack(foretold))
+    if limit < torch.inf:
+        changes.append(f"gradients clipped at {limit:g}")
     words = f"rules.{base.__name__}" + "".join(f", {change}" for change in changes)
     return {"foretold by": words, "foretold within": float(f"{gap:.1g}")}

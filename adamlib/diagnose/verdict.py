@@ -1,10 +1,14 @@
 """A card's properties in a sentence: which rule it is, and in what it differs."""
 
 from adamlib.diagnose.correction import BOTH, NEITHER, M, V
+from adamlib.diagnose.faults import large
 from adamlib.diagnose.memories import LARGEST, MAXIMUM, MEAN, SUM
 from adamlib.diagnose.portrait import steady
 
 ENTRIES = "the other entries of its tensor"
+TOP = "the longest of 4,000 such steps, in lr"
+POWER = "with the gradient to the power"
+ALIKE = "gradients act alike from a size of"
 UNASKED = "share of a weight that goes unasked in a step, per lr"
 AHEAD, MIXED = "the mean, looking ahead (Nesterov)", "the mean and the newest gradient"
 ADAM = f"the root of {MEAN} of the squares"
@@ -29,7 +33,7 @@ def verdict(p):
     off = p.get("foretold within", 0.0)
     if off > 1e-5:
         but.append(f"along random gradients its steps are off by {off:.1g} of one")
-    late, first = (p.get(f"length grows {at}with the power", 0.0) for at in ("", "at first "))
+    late, first = (p.get(f"length grows {at}{POWER}", 0.0) for at in ("", "at first "))
     if abs(late - first) > 0.2:
         but.append(f"at first its steps grow with the power {first:g} of the gradient")
     if p.get("the memory of size starts at"):
@@ -38,6 +42,14 @@ def verdict(p):
         but.append(f"every step adds {-p['drift in a step, in lr']:g} lr, whatever the gradient")
     if isinstance(p.get("a step depends on"), list) and not p.get("matrices are orthogonalized"):
         but.append(f"each step depends on {' and '.join(p['a step depends on'])}, too")
+    if odd := p.get("another step comes every"):
+        but.append(f"every {odd}th step is {p['that one, in lr']:g} lr long")
+    if p.get("steps with a closure") == "follow its losses":
+        but.append("with a closure its steps follow the losses")
+    if isinstance(p.get(ALIKE), float):
+        but.append(f"gradients of {p[ALIKE]:g} and more act alike")
+    if large(p.get("changes with the weights as a matrix"), 1e-6) and "orthog" not in name:
+        but.append("matrices go another way than vectors, of which this card is")
     if p.get(UNASKED):
         but.append(f"a step takes {p[UNASKED]:g} lr of each weight, unasked")
     joint = ": " if name.startswith("No rule") else ", but "
@@ -54,11 +66,6 @@ def verdict(p):
     return text
 
 
-def own_length(name):
-    """Whether steady steps of a rule have a length of their own."""
-    return "momentum" in name or "orthogonalized" in name
-
-
 def base(p):
     """Return (name, [how it differs from the rule of that name])."""
     divided, direction = str(p.get("divided by")), str(p.get("direction"))
@@ -67,13 +74,15 @@ def base(p):
         return "Steps of orthogonalized matrices, as Muon's", []
     if orthogonal:
         name, but = base({**p, "matrices are orthogonalized": False})
-        name = name.replace("No rule of this book", "a rule of their own")
+        name = name.replace("No rule of this book", "a rule of their own").replace("Gra", "gra")
         return f"Steps of orthogonalized matrices, as Muon's; vectors go by {name}", but
     if ENTRIES in p.get("a step depends on", ()) and not p.get("foretold within", 1.0) < 1e-5:
         return "No rule of this book", []
     if direction == "a sign":
+        if "newest gradient's size" in divided:
+            return "No rule of this book", ["its steps have the sign of a mean"]
         kind = "the gradient" if divided == "its own size" else "a mean"
-        one = "of one length, " if kind in ("the gradient",) or "one length" in divided else ""
+        one = "of one length, " if kind == "the gradient" or "one length" in divided else ""
         return f"Steps {one}by the sign of {kind}", []
     if divided == "nothing":
         if direction == "the gradient":
@@ -81,6 +90,9 @@ def base(p):
         if direction in ("the mean of the gradients", AHEAD):
             how = "Nesterov's momentum" if direction == AHEAD else "momentum"
             return f"Gradient descent with {how} {p['beta1'].value:.4g}", []
+        if direction == MIXED:
+            how = f"momentum {p['beta1'].value:.4g} and the newest gradient"
+            return f"Gradient descent with {how}", []
     if divided.startswith(f"the root of {SUM}") and direction == "the gradient":
         return "AdaGrad", []
     if divided.startswith(MAXIMUM) and direction == "the mean of the gradients":
@@ -90,9 +102,8 @@ def base(p):
     if direction == "the gradient" and divided == ADAM:
         if p.get("corrected") == NEITHER:
             return "RMSProp", [x for x in differences(p) if x != CORRECTED[NEITHER]]
-        return "Adam without a memory of direction", [
-            x for x in differences(p) if x != CORRECTED[V]
-        ]
+        others = [x for x in differences(p) if x != CORRECTED[V]]
+        return "Adam without a memory of direction", others
     cautious = direction.endswith("(cautious)") or direction.startswith("the newest gradient's")
     if (direction in ("the mean of the gradients", AHEAD, MIXED) or cautious) and MEAN in divided:
         decoupled = str(p.get("weight decay")).startswith("past")
@@ -104,7 +115,9 @@ def base(p):
     first, last = s[1], s[max(s)]
     if abs(last - first) <= 0.01 * abs(last):
         return "No rule of this book", []
-    growth = f"its steps under a constant gradient go from {first:.3g} to {last:.3g} lr"
+    of = f" of {p['the constant gradient']:g}" if "the constant gradient" in p else ""
+    top = f", {p[TOP]:.3g} at most" if TOP in p else ""
+    growth = f"its steps under a constant gradient{of} go from {first:.3g} to {last:.3g} lr{top}"
     return "No rule of this book", [growth]
 
 
@@ -122,14 +135,13 @@ def differences(p):
     reach = p.get("reach of eps at step", {})
     if "before the correction" in eps:
         first, last = reach[min(reach)], p["size of eps"] ** (0.5 if "inside" in eps else 1)
-        found.append(
-            f"eps before the correction: {first / last:.3g} times larger at the first step"
-        )
+        times = f"{first / last:.3g} times larger at the first step"
+        found.append(f"eps before the correction: {times}")
     elif "inside" in eps:
         found.append("eps inside the root")
     elif "limit" in eps:
         found.append("eps is a lower limit of the root")
-    elif "elsewhere" in eps or "none" in eps or "not finite" in eps:
+    elif "in no known place" in eps or "none" in eps or "not finite" in eps:
         found.append("no eps" if "none" in eps else f"eps {eps}")
     if "beta2" in p and "beta1" in p and p["beta1"].value > p["beta2"].value:
         found.append("the direction fades more slowly than the size (betas swapped?)")

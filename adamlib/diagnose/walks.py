@@ -9,9 +9,9 @@ SHOWN = (1, 2, 5, 10, 50, 200, 2000, 4000)
 
 
 def walks(lab):
-    """Walk along a constant, with one flip or one spike in it, along alternating signs, and along
-    constants 100, 10^4 and 10^6 times as large; return {} and the lengths of the steps, in lr."""
-    lab.unit, lab.growth, lab.growth_at_first = unit(lab)
+    """Walk along a constant, with one flip or one spike in it, and along alternating signs; return
+    (properties, lengths of the steps, in lr)."""
+    known = settled(lab)
     ones = torch.full((LONG + TAIL,), lab.unit, dtype=torch.float64)
     flip, spike, alternating = ones.clone(), ones.clone(), ones.clone()
     flip[LONG] *= -1
@@ -19,7 +19,7 @@ def walks(lab):
     alternating[1::2] *= -1
     names = ("ones", "flip", "spike", "alternating")
     found = lab.lengths(torch.stack([ones, flip, spike, alternating]), **lab.slow)
-    return {}, dict(zip(names, found - drift(lab, **lab.slow), strict=True))
+    return known, dict(zip(names, found - drift(lab, **lab.slow), strict=True))
 
 
 def drift(lab, **how):
@@ -28,30 +28,53 @@ def drift(lab, **how):
     return (up + down) / 2
 
 
-def unit(lab):
-    """Return (gradient, growth, growth at first): a gradient so large that steps have settled how
-    they grow with it, and the power of it with which they grow, at step 200 and at the first."""
-    sizes = torch.tensor([1.0, 1e2, 1e4, 1e6], dtype=torch.float64)
+def settled(lab):
+    """Find a gradient so large that steps have settled how they grow with it, and the power of it
+    with which they grow, at step 200 and at the first; return which are too large, if any."""
+    sizes = lab.full * torch.tensor([1e-6, 1e-4, 1e-2, 1.0], dtype=torch.float64)
     s = lab.lengths(sizes[:, None].expand(4, 200), **lab.slow)
-    if not bool(s.isfinite().all()):
-        raise UnknownError("steps along a constant gradient are not finite")
+    finite = int(s.isfinite().all(1).cummin(0).values.sum())  # those below the first that is not
+    if finite < 3:
+        raise UnknownError(f"steps along a gradient of {sizes[finite]:g} are not finite")
+    s, lab.full = s[:finite], float(sizes[finite - 1])
     if not bool((s[:, -1] > 0).all()):
         raise UnknownError("no step under a constant gradient")
     first = int((s != 0).all(0).float().argmax())
-    small, large = ((s[k + 1, [first, -1]] / s[k, [first, -1]]).log10() / 2 for k in (0, 2))
-    settled = bool(((small - large).abs() < 2e-3).all())
-    at_first, growth = (small if settled else large).tolist()
-    return (1.0 if settled else 1e4), round(growth, 3), round(at_first, 2)
+    ratios = (s[1:, [first, -1]] / s[:-1, [first, -1]]).log10() / 2
+    small, large = ratios[0], ratios[-1]
+    early = bool(((small - large).abs() < 2e-3).all())
+    at_first, growth = (small if early else large).tolist()
+    lab.growth, lab.growth_at_first = round(growth, 3), round(at_first, 2)
+    lab.unit = min(1.0 if early else 1e4, lab.full / 2 / SPIKE)
+    name = "steps are not finite from a gradient of"
+    return {name: float(sizes[finite])} if finite < len(sizes) else {}
+
+
+def odd_steps(s):
+    """Return k if every k-th step is another than those beside it, else 0."""
+    late = s[:LONG]
+    odd = (late[1:-1] - late[:-2]).abs() > 0.1 * late.abs().max()
+    odd &= (late[1:-1] - late[2:]).abs() > 0.1 * late.abs().max()
+    at = odd.nonzero().flatten() + 2  # counted from 1
+    return int(at[0]) if len(at) > 9 and bool((at % at[0] == 0).all()) and at[0] > 2 else 0
 
 
 def lengths(lab, found):
     """How long the steps are under a constant gradient, in lr."""
     s = found["ones"]
     shown = {t: float(f"{s[t - 1]:.5g}") for t in SHOWN}
+    odd, top = odd_steps(s), float(s.max())
+    more = {"the longest of 4,000 such steps, in lr": float(f"{top:.4g}")}
     return ({} if lab.unit == 1 else {"the constant gradient": lab.unit}) | {
         "length under a constant gradient, in lr": shown,
-        "length grows with the power": lab.growth,
-        "length grows at first with the power": lab.growth_at_first,
+        **(
+            {"another step comes every": odd, "that one, in lr": float(f"{s[odd - 1]:.4g}")}
+            if odd
+            else {}
+        ),
+        **(more if top > 1.01 * max(shown.values()) else {}),
+        "length grows with the gradient to the power": lab.growth,
+        "length grows at first with the gradient to the power": lab.growth_at_first,
     }
 
 

@@ -62,7 +62,8 @@ TORCH = [
     (
         "Adafactor",
         {},
-        "No rule of this book: each step depends on the other entries of its tensor, too",
+        "No rule of this book: each step depends on the other entries of its tensor, too; "
+        "matrices go another way than vectors, of which this card is",
         PAST,
         None,
     ),
@@ -219,6 +220,45 @@ def rounded(w, g, t, *, lr=1e-3):
     return ((w.float() - lr * g.float()).to(w.dtype),)
 
 
+def decay_last(w, g, t, *, lr=1e-3, weight_decay=0.1):
+    """Long steps, as a gradient is, then a decay."""
+    return ((w - 300 * lr * g) * (1 - lr * weight_decay),)
+
+
+def undone(w, g, t, m=0, v=0, *, lr=1e-3, weight_decay=0.1):
+    """Adam with a decay in the gradient that is taken back from the step."""
+    new, m, v = rules.adam(w, g + weight_decay * w, t, m, v, lr=lr)
+    return new + lr * weight_decay * w, m, v
+
+
+def clipped(w, g, t, m=0, v=0, *, lr=1e-3):
+    """Adam along gradients between -7 and 7."""
+    return rules.adam(w, g.clamp(-7, 7), t, m, v, lr=lr)
+
+
+def by_rows(w, g, t, *, lr=1e-3):
+    """Steps of a matrix by its rows' sizes, of a vector by its entries'."""
+    size = (g**2).mean(-1, keepdim=True) if g.dim() > 1 else g**2
+    return (w - lr * g / (size**0.5 + 1e-30),)
+
+
+def in_halves(w, g, t, *, lr=1e-3):
+    """Gradient descent that loses large gradients, as numbers of 16 bits do."""
+    return (w - lr * g.half().to(w.dtype),)
+
+
+def pulled(w, g, t, slow=0, *, lr=1e-3):
+    """Gradient descent that goes half of the way back at every sixth step."""
+    slow, w = (w if t == 1 else slow), w - lr * g
+    w, slow = (w, slow) if t % 6 else ((w + slow) / 2, (w + slow) / 2)
+    return w, slow
+
+
+def by_chance(w, g, t, *, lr=1e-3):
+    """Gradient descent with steps of a random length."""
+    return (w - lr * g * (1 + torch.rand_like(g)),)
+
+
 def by_norm(w, g, t, *, lr=1e-3):
     """Steps of one length by tensor."""
     return (w - lr * g / (g**2).mean() ** 0.5,)
@@ -233,11 +273,24 @@ def by_norm(w, g, t, *, lr=1e-3):
         (corrected_mean, {"weight decay": "in the gradient"}),
         (rounded, {"float64 weights": "are stepped in float32"}),
         (by_norm, {"a step depends on": ["the other entries of its tensor"]}),
+        (by_norm, {"direction": "unknown: steps of a tensor are scaled to one length"}),
+        (decay_last, {"weight decay": "past the gradient, times lr"}),
+        (decay_last, {"order": "the step, then decay"}),
+        (undone, {"weight decay": "by a rule of its own: neither in the gradient nor past it"}),
+        (clipped, {"foretold by": "rules.adam, gradients clipped at 7"}),
+        (by_rows, {"a step depends on": "its own gradients alone"}),
+        (pulled, {"another step comes every": 6, "that one, in lr": -2.0}),
+        (by_chance, {"chance has a part": "yes"}),
+        (in_halves, {"steps are not finite from a gradient of": 1e6}),
     ],
 )
 def test_answers_on_rules_of_other_kinds(rule, answers):
     found = diagnose(of_rule(rule)).properties
     assert {name: found[name] for name in answers} == answers
+
+
+def test_a_matrix_that_walks_otherwise_is_told():
+    assert "matrices go another way than vectors" in diagnose(of_rule(by_rows)).verdict
 
 
 class Careless(torch.optim.SGD):
@@ -287,12 +340,62 @@ def test_faults_of_the_contract_are_found():
         "Gradients after a step: changed.",
         "A closure is called 0 times.",
         "Any keyword is accepted",
+        "Gradients after a step, bfloat16: changed.",
         "Steps change with the place in the list",
         "A run resumed from a file, float32, is off by",
         "After 300 steps without a gradient a tensor's longest step is 0.",
         "weight_decay has no effect.",
     ):
         assert words in said, words
+
+
+class Unwritten(torch.optim.SGD):
+    """Has a clock for all, a decay by lr over the first lr, and a buffer that only step 1 fills;
+    its buffers are nested, and it cannot go on with one that was decayed."""
+
+    def __init__(self, params, lr=1e-2, weight_decay=0.0):
+        super().__init__(params, lr)
+        self.steps = 0
+        for group in self.param_groups:
+            group |= {"weight_decay": weight_decay, "first": lr}
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        self.steps += 1
+        for group in self.param_groups:
+            for w in (w for w in group["params"] if w.grad is not None):
+                if not self.state[w]:
+                    self.state[w]["own"] = {"scale": torch.empty(w.shape)}
+                    self.state[w]["own"]["sum"] = group["weight_decay"] * w
+                own = self.state[w]["own"]
+                own["scale"].fill_(1.0) if self.steps == 1 else None
+                w.mul_(1 - group["weight_decay"] * group["lr"] / group["first"])
+                w.sub_(group["lr"] * own["scale"] * w.grad)
+
+
+class Heeds(torch.optim.SGD):
+    """Learns more slowly the larger the loss."""
+
+    def step(self, closure=None):
+        loss = 0.0 if closure is None else float(closure())
+        for group in self.param_groups:
+            group["lr"] = self.defaults["lr"] / (1 + loss)
+        super().step()
+
+
+def test_a_closure_whose_losses_count_is_told():
+    found = diagnose(Heeds)
+    assert "with a closure its steps follow the losses" in found.verdict
+    assert diagnose(torch.optim.SGD).properties["steps with a closure"].startswith("do not")
+
+
+def test_what_only_a_second_look_finds():
+    card = diagnose(Unwritten)
+    assert card.properties["weight decay"] == "past the gradient, times lr over the first lr"
+    assert card.properties["buffers of bfloat16 weights"] == "bfloat16, float32"
+    assert any(fault.startswith("A group added later") for fault in card.faults)
+    chance = "are of a length by chance, from memory that was never written"
+    assert any(chance in fault for fault in card.faults)
 
 
 @pytest.mark.slow
@@ -399,6 +502,10 @@ def test_the_shell_prints_and_stores_a_card(tmp_path):
     ):
         done = subprocess.run([*command, *words], capture_output=True, text=True)
         assert done.returncode == 1 and said in done.stderr and "Traceback" not in done.stderr
+    done = subprocess.run(
+        [*command, "torch.optim:Adam", "lr=1", "lr=2"], capture_output=True, text=True
+    )
+    assert done.returncode == 2 and "got 'lr' twice" in done.stderr
     words = ["torch.optim:Adam", "--json", str(tmp_path / "no" / "card.json")]
     done = subprocess.run([*command, *words], capture_output=True, text=True)
     assert done.returncode == 2 and "a folder that is there" in done.stderr
