@@ -12,7 +12,7 @@ import pytest
 BUDGETS = {
     "check": 400,
     "diagnose": 2080,
-    "engine": 1330,
+    "engine": 1332,
     "runs": 940,
     "bench": 670,
     "sources": 512,
