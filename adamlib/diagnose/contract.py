@@ -10,24 +10,37 @@ from adamlib.diagnose.lab import UnknownError, quietly
 G = 0.7  # a gradient
 
 
-def factor(lab, times, group=0):
-    """Return how much longer step 4 is for `times` the learning rate before it, of all groups or,
-    group 1, of the second group of two as against the first."""
+def factor(lab, times):
+    """Return how much longer step 4 is for `times` the learning rate before it."""
 
     def fourth(times):
         def change(t, optimizer):
-            for one in optimizer.param_groups[group:] if t == 3 else ():
+            for one in optimizer.param_groups if t == 3 else ():
                 one["lr"] = times * lab.lr
 
-        moves = lab.walk([[G, G]] * 4, before=change, groups=group > 0, **lab.bare)
-        return [float(m[3].flatten()[0]) for m in moves]
+        return float(lab.walk([[G]] * 4, change, **lab.bare)[0][3].flatten()[0])
 
-    one, other = fourth(times)
-    plain = one if group else fourth(1)[1]
-    if plain == 0:
+    return ratio(fourth(times), fourth(1), times)
+
+
+def faster_group(lab):
+    """Return how much longer the first step is in the second of two groups, with a tenfold lr."""
+
+    def change(t, optimizer):
+        optimizer.param_groups[1]["lr"] = 10 * lab.lr
+
+    moves = lab.walk([[G, G]] * 8, change, groups=True, **lab.bare)
+    one, other = (m.flatten(1)[:, 0] for m in moves)
+    first = int((one != 0).float().argmax())  # some only look at first
+    return ratio(float(other[first]), float(one[first]), 10)
+
+
+def ratio(one, other, times):
+    """Return one / other; `times` where it is that but for rounding."""
+    if other == 0:
         raise UnknownError("the first steps only look")
-    ratio = other / plain
-    return times if abs(ratio - times) < 1e-4 * max(1, times) else float(f"{ratio:.4g}")
+    found = one / other
+    return times if abs(found - times) < 1e-4 * max(1, times) else float(f"{found:.4g}")
 
 
 def tensor_rate(lab):
@@ -48,10 +61,14 @@ def after(lab, **setting):
         trial.step([G])
     except Exception as error:
         raise UnknownError("no such setting") from error
-    grad = trial.weights[0].grad
-    if grad is None:
-        return "cleared"
-    return "as before" if torch.equal(grad, torch.full_like(grad, G)) else "changed"
+    for g in [G] * 3 + [1e4] * 9:
+        trial.step([g])
+        grad = trial.weights[0].grad
+        if grad is None:
+            return "cleared"
+        if not torch.equal(grad, torch.full_like(grad, g)):
+            return "changed" if g == G else "changed, where large"
+    return "as before"
 
 
 def closure(lab):
@@ -91,9 +108,18 @@ def without(lab):
 
 
 def pause(lab):
-    """Whether a weight moves whose gradient is missing for a while."""
-    moves = lab.walk([[G, G]] * 4 + [[G, None]] * 3, starts=[1.0, 1.0], **lab.bare)[1]
-    return "moves on" if bool(moves[4:].any()) else "stays"
+    """Whether a weight moves whose gradient is missing for a while, of two weights either."""
+    starts = [1.0, torch.ones(3) if lab.shape == (2,) else 1.0]
+    gaps = enumerate(([None, G], [G, None]))
+    walks = (lab.walk([[G, G]] * 4 + [gap] * 3, starts=starts, **lab.bare)[k] for k, gap in gaps)
+    return "moves on" if any(bool(moves[4:].any()) for moves in walks) else "stays"
+
+
+def own_rate(lab):
+    """Whether the learning rate in the groups is what it was after some large steps."""
+    trial = lab.open(**lab.bare)
+    rates = [trial.optimizer.param_groups[0].get("lr") for _ in range(12) if trial.step([1e4])]
+    return "stays" if set(rates) == {lab.group.get("lr")} else "is changed by steps"
 
 
 def zeros(lab):
@@ -107,8 +133,9 @@ def zeros(lab):
 QUESTIONS = {
     "a tenfold lr makes the next step longer by": partial(factor, times=10),
     "lr = 0 leaves of the next step": partial(factor, times=0),
-    "a group with a tenfold lr steps longer by": partial(factor, times=10, group=1),
+    "a group with a tenfold lr steps longer by": faster_group,
     "lr as a tensor": tensor_rate,
+    "lr in the groups": own_rate,
     "gradients after a step": after,
     "gradients after a step with decay": partial(after, weight_decay=0.1),
     "gradients after a step with maximize": partial(after, maximize=True),

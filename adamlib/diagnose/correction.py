@@ -63,7 +63,8 @@ def epsilon(lab, known):
     sizes = [lab.full, *(10.0**-n for n in range(-1, 30, 1 if lab.elementwise else 2))]
     steps = (1, 10, 200) if lab.elementwise else (1, 10)
     s = lab.lengths([[g] * steps[-1] for g in sizes], **lab.slow)
-    reach, height, tiny = {}, None, 1e-9 if lab.elementwise else 1e-5
+    reach, heights, tiny = {}, [], 1e-9 if lab.elementwise else 1e-5
+    up = [g for g, way in zip(sizes, s.sum(1).tolist(), strict=True) if way < 0]
     for t in steps:
         if float(s[0, t - 1]) == 0:  # a first step that only looks
             continue
@@ -76,36 +77,39 @@ def epsilon(lab, known):
         small = small or [k for k in indices if 0 < float(share[k].abs()) < 1e-5]
         if not small and abs(float(share[-1]) - 1) > 1e-3:
             raise UnknownError("steps along tiny gradients fall in no simple way")
-        if not small and known.get("divided by", "").startswith("unknown: steps of a tensor"):
-            raise UnknownError("steps of a tensor are scaled to one length")
+        if not small and not lab.elementwise:
+            raise UnknownError("none where all entries are equally small")
         if not small:
             return {"eps": "none, down to a gradient of 1e-29"}
         k = small[0]
         slope = float((share[k] / share[k + 1]).abs().log() / (g[k] / g[k + 1]).log())
         reach[t] = sizes[k] / float(share[k].abs()) ** (1 / slope)
         above = [float(share[k]) for k in indices if sizes[k] > 300 * reach[t]]
-        if above and abs(above[-1] - 1) > 0.1:  # something else than eps has moved with the size
+        if reach[t] > lab.full / 100 or (above and abs(above[-1] - 1) > 0.1):  # no eps' doing
             del reach[t]
             continue
         at = lab.lengths([[reach[t]] * t], **lab.slow)[0, -1]
-        height = float(at / s[0, t - 1]) * (lab.full / reach[t]) ** grow
+        heights.append(float(at / s[0, t - 1]) * (lab.full / reach[t]) ** grow)
+    if up:
+        return {"goes uphill along a gradient of": up[0]}
     if not reach:
-        raise UnknownError("no step at any size of the gradient")
-    return placed(reach, height, known)
+        raise UnknownError("something else moves with the size of the gradient")
+    return placed(reach, heights, known)
 
 
-def placed(reach, height, known):
+def placed(reach, heights, known):
     """Put the reach of eps into words."""
     shown = {"reach of eps at step": {t: float(f"{r:.4g}") for t, r in reach.items()}}
     _, beta2, root = roots(known) if "divided by" in known else (0, 0.0, 0.5)
     whole = 1 - known["length grows with the gradient to the power"]
     places = {0.5: ("outside the root", 1), 0.5**root: ("inside the root", root)}
     places = {0.5: ("added to what divides", 1)} if root == 1 else places
-    near = [place for at, place in places.items() if abs(height - at) < 0.01]
-    if abs(height - 1) < 0.01:
-        near = [("a lower limit", 1)]
+    ends = heights[-1], heights[0]
+    near = [place for x in ends for at, place in places.items() if abs(x - at) < 0.01]
+    near = near or [("a lower limit", 1)] * (abs(heights[-1] - 1) < 0.01)
     if not near:
-        return {"eps": f"in no known place: at its reach {height:.3g} of a step is left", **shown}
+        share = f"at its reach {heights[-1]:.3g} of a step is left"
+        return {"eps": f"in no known place: {share}", **shown}
     (place, inside), first, last = near[0], min(reach), max(reach)
     size = {t: r ** (whole / inside) for t, r in reach.items()}
     if SUM in known.get("divided by", ""):

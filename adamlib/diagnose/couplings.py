@@ -6,7 +6,7 @@ import torch
 
 from adamlib.diagnose.lab import UnknownError
 
-STEPS = 12
+STEPS, LONG = 12, 160  # some go as one for a hundred steps
 
 
 def random(*shape, scale=3.0, seed=0):
@@ -57,24 +57,29 @@ def couplings(lab):
     g = random(STEPS, *lab.shape)
     same = [lab.walk([[row] for row in g])[0] for _ in range(2)]
     other = random(STEPS, *lab.shape, seed=4)
-    changed = other.clone()
-    changed.flatten(1)[:, 0] = g.flatten(1)[:, 0]
-    first, beside = (lab.walk([[row] for row in x])[0].flatten(1)[:, 0] for x in (g, changed))
-    entries = apart(first, beside)
+    entries = together(lab)
     if lab.shape == (2,):  # a clip may bite in some walks alone
         for seed in range(5, 9):
             rows = random(STEPS, 2, seed=seed)
             whole = lab.walk([[row] for row in rows])[0]
             parts = lab.walk([[row[:1], row[1:]] for row in rows], starts=[torch.ones(1)] * 2)
             entries = max(entries, apart(whole, torch.cat(parts, 1)))
+    loud = [torch.full((12, 2), 1e4, dtype=torch.float64) for _ in range(2)]
+    loud[1][:, 1] *= 100
+    if lab.shape == (2,):  # some look at large ones only
+        pair = [lab.walk([[row] for row in x])[0][:, 0] for x in loud]
+        entries = max(entries, apart(*pair))
     others = {}
     for name, groups in (("tensors", False), ("groups", True)):
         try:
-            pair = [
-                lab.walk([[a, b] for a, b in zip(g, x, strict=True)], groups=groups)[0]
-                for x in (g, other)
-            ]
-            others[name] = apart(*pair)
+            gaps = []
+            for own, quiet, noisy in ((g, g, other), (*[1e4 + 0 * g] * 2, 1e6 + 0 * g)):
+                pair = [
+                    lab.walk([[a, b] for a, b in zip(own, x, strict=True)], groups=groups)[0]
+                    for x in (quiet, noisy)
+                ]
+                gaps.append(apart(*pair))
+            others[name] = max(gaps)
         except Exception as error:
             others[name] = UnknownError(f"raises {type(error).__name__}")
     found = [
@@ -82,18 +87,28 @@ def couplings(lab):
         for name, gap in {"entries": entries, **others}.items()
         if not isinstance(gap, UnknownError) and gap > 1e-9
     ]
-    lab.elementwise = not found and lab.shape == (2,)
+    lab.elementwise, alike = not found and lab.shape == (2,), "entries" in found
     words = {
         "entries": "the other entries of its tensor",
         "tensors": "other tensors",
         "groups": "other groups",
     }
     return {
+        **(
+            {"memories, lengths and eps are": "of tensors whose entries are alike"} if alike else {}
+        ),
         "the same when repeated": apart(*same) == 0,
         "chance has a part": chance(lab),
         "a step depends on": [words[name] for name in found] or "its own gradients alone",
         "matrices are orthogonalized": orthogonal(lab),
     }
+
+
+def together(lab):
+    """By how much an entry's steps change with the gradients of the others."""
+    g, other = (random(LONG, *lab.shape, seed=seed) for seed in (0, 4))
+    other.flatten(1)[:, 0] = g.flatten(1)[:, 0]
+    return apart(*(lab.walk([[row] for row in x])[0].flatten(1)[:, 0] for x in (g, other)))
 
 
 def chance(lab, n=4):

@@ -64,7 +64,13 @@ def kind(lab, known):
         return {"weight decay": "by a rule of its own: neither in the gradient nor past it"}
     if float(one[0]) < 0:
         return {"weight decay": "of the wrong sign: weights grow"}
-    return past(lab, quiet)
+    found = past(lab, quiet)
+    share = (
+        top / DECAY / (1 if "times lr over" in str(found) or "not times" in str(found) else rate)
+    )
+    if "share" in found and abs(share / found.pop("share") - 1) > 0.02:
+        return {"weight decay": "by a rule of its own: neither in the gradient nor past it"}
+    return found
 
 
 def added(lab, g, rate):

@@ -65,7 +65,8 @@ def bfloat16(lab):
 
 def buffers(lab, dtype):
     """The types of the buffers of such weights."""
-    trial = lab.open(dtype=dtype, **lab.bare)
+    start = torch.ones((64, 64) if lab.shape == (2, 2) else 4096)  # some are small in large ones
+    trial = lab.open(starts=[start], dtype=dtype, **lab.bare)
     for _ in range(2):
         trial.step([G])
     kinds = {str(x.dtype)[6:] for x in tensors(trial.optimizer.state) if x.numel() > 1}

@@ -48,6 +48,7 @@ def diagnose(factory):
         return Card(f"It takes no step: {described(error)}.", [], known)
     ask("a step depends on", couplings.couplings, lab)
     ask("gradients act alike from a size of", invariances.alike, lab)
+    ask("float64 weights", walks.digits, lab)
     if steps := ask("direction", walks.walks, lab):
         ask("lengths", walks.lengths, lab, steps)
         if (response := ask("direction", memories.direction, steps)) is not None:

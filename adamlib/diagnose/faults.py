@@ -19,6 +19,7 @@ GOOD = {
         (10,),
         "A group with ten times the lr takes steps {} times as long.",
     ),
+    "lr in the groups": (("stays",), "The lr in the groups {}."),
     "lr as a tensor": (("works",), "An lr in a tensor {}."),
     "a closure": (("works",), "A closure {}."),
     "a weight without a gradient": (("stays",), "A weight without a gradient {}."),
@@ -27,8 +28,7 @@ GOOD = {
     "a deep copy": (("takes the same step",), "A deep copy {}."),
     "after 300 steps without a gradient, steps are longer by": (
         (1.0,),
-        "After 300 steps without a gradient a tensor's longest step is {} times a fresh one's: "
-        "its clock is not its own.",
+        "After 300 steps without a gradient a tensor's longest step is {} times a fresh one's.",
     ),
 }
 
@@ -46,6 +46,9 @@ def faults(p):
             said.append(f"After 300 steps without a gradient a tensor's steps are {value}.")
         elif value not in good:
             said.append(sentence.format(f"{value:g}" if isinstance(value, float) else value))
+    if "goes uphill along a gradient of" in p:
+        size = p["goes uphill along a gradient of"]
+        said.append(f"Along a constant gradient of {size:g} it goes uphill.")
     kind = str(p.get("weight decay"))
     own = p.get("weight decay as set")
     limit = p.get("steps are not finite from a gradient of")
@@ -70,7 +73,7 @@ def faults(p):
         said.append("Any keyword is accepted, a misspelled one too.")
     for name, value in p.items():
         what = name[0].upper() + name[1:]
-        if name.startswith("gradients after") and value in ("cleared", "changed"):
+        if name.startswith("gradients after") and value != "as before":
             said.append(f"{what}: {value}.")
         elif (name.startswith("a run resumed") and value != "goes on bit for bit") or (
             name.startswith("a tensor of") and value != "works" and p.get("weights") == "vectors"
@@ -81,7 +84,8 @@ def faults(p):
     loud = p.get("steps beside a gradient 10^4 times as large change by")
     if large(loud, 1e-3) and p.get("a step depends on") == "its own gradients alone":
         said.append(
-            f"Beside a gradient 10^4 times as large, small ones' steps change by {loud:.0%}."
+            "In a tensor of 4,096 weights, beside a gradient 10^4 times as large, small ones' steps"
+            f" change by {loud:.0%}."
         )
     odd, mirror = p.get("changes with the sign of the gradients"), p.get("changes with maximize")
     if large(mirror, 1e-6) and not large(odd, 1e-6):

@@ -2,7 +2,7 @@
 
 import torch
 
-from adamlib.diagnose.couplings import STEPS, apart, random
+from adamlib.diagnose.couplings import LONG, STEPS, apart, random
 
 
 def invariances(lab):
@@ -40,7 +40,7 @@ def invariances(lab):
 
 def as_matrix(lab, n=4):
     """By how much 16 weights walk otherwise in a matrix than in a vector."""
-    g = random(STEPS, n * n)
+    g = random(LONG, n * n)
     vector, matrix = (
         lab.walk([[row.view(shape)] for row in g], starts=[torch.ones(shape)], **lab.bare)[0]
         for shape in ((n * n,), (n, n))

@@ -62,7 +62,7 @@ class Lab:
     def __init__(self, factory):
         self.factory, self.shape, self.elementwise, self.bare = factory, (2,), False, {}
         self.closure, self.dtype = False, torch.float64  # `shapes` finds out whether that will do
-        self.seed = 0
+        self.seed, self.rounded, self.reset = 0, False, False
         try:
             group = self.open().optimizer.param_groups[0]
         except (ValueError, IndexError):  # some take matrices alone
@@ -119,6 +119,11 @@ class Lab:
             moves.append(trial.step(row))
         return [torch.stack(column) for column in zip(*moves, strict=True)]
 
+    def back(self, t, optimizer):
+        """Set the weights to 0 again where steps of float64 weights would lose digits elsewhere."""
+        for w in optimizer.param_groups[0]["params"] if self.reset else ():
+            w.data.fill_(0.0)
+
     def lengths(self, sequences, start=None, **how):
         """Return the lengths (n, steps) of the steps along n sequences of gradients, in units of
         lr, as float64 numbers. Each sequence is a walk of its own, of weights at `start`."""
@@ -129,7 +134,7 @@ class Lab:
         how = {**self.bare, **how}
         if self.elementwise:
             starts = [torch.full((len(sequences),), start)]
-            (moves,) = self.walk([[row] for row in sequences.T], starts=starts, **how)
+            (moves,) = self.walk([[row] for row in sequences.T], self.back, starts=starts, **how)
             return moves.T / unit
         walks = [
             self.walk([[float(g)] for g in row], starts=[start], **how)[0] for row in sequences

@@ -5,7 +5,7 @@ from time import perf_counter
 
 import torch
 
-from adamlib.diagnose.couplings import apart
+from adamlib.diagnose.couplings import apart, random
 from adamlib.diagnose.lab import UnknownError, quietly
 
 WAIT, AFTER, BLOCK = 300, 30, 64
@@ -25,8 +25,9 @@ def place(lab, groups, **setting):
 def newcomer(lab, quiet):
     """How much longer the longest of 30 steps of a tensor is that had no gradient (None) or zeros
     while another walked, than of a fresh one."""
-    rows = [[1.0, quiet]] * WAIT + [[1.0, 1.0]] * AFTER
-    fresh = lab.walk([[1.0, 1.0]] * AFTER, starts=[1.0, 1.0], **lab.bare)[1].flatten(1)[:, 0]
+    after = [[g, g] for g in (lab.unit * random(AFTER, scale=1.0)).tolist()]
+    rows = [[lab.unit, quiet]] * WAIT + after
+    fresh = lab.walk(after, starts=[1.0, 1.0], **lab.bare)[1].flatten(1)[:, 0]
     torch.use_deterministic_algorithms(True, warn_only=True)  # what is never written is not finite
     try:
         late = lab.walk(rows, starts=[1.0, 1.0], **lab.bare)[1].flatten(1)[WAIT:, 0]
@@ -43,13 +44,14 @@ def newcomer(lab, quiet):
 def loud_neighbor(lab):
     """By how much steps of small gradients change beside one that is 10^4 times as large, in a
     tensor so large that 8-bit buffers share a scale in it."""
-    quiet = torch.full((BLOCK * BLOCK,), 1e-2)
+    quiet = 1e-2 * random(10, 1).expand(10, BLOCK * BLOCK)
     loud = quiet.clone()
-    loud[-1] = 1e2
+    loud[:, -1] *= 1e4
     shape = (BLOCK, BLOCK) if lab.shape == (2, 2) else (-1,)
-    how = {"starts": [torch.ones_like(quiet).view(shape)], "dtype": torch.float32, **lab.bare}
+    how = {"starts": [torch.ones(BLOCK * BLOCK).view(shape)], "dtype": torch.float32, **lab.bare}
     plain, beside = (
-        lab.walk([[g.view(shape)]] * 10, **how)[0].flatten(1)[:, :-1] for g in (quiet, loud)
+        lab.walk([[row.reshape(shape)] for row in g], **how)[0].flatten(1)[:, :-1]
+        for g in (quiet, loud)
     )
     return float(f"{apart(plain, beside):.2g}")
 

@@ -31,7 +31,7 @@ def direction(found):
     beta = Measured(near, abs(near - far))
     if (1 - near) * LONG < 3:
         raise UnknownError("one gradient fades as in a mean of all so far")
-    if not 0 < near < 1 or (beta.within > 0.01 * (1 - near) and not of_mean(found)):
+    if not 0 < near < 1 or (not beta.within <= 0.01 * (1 - near) and not of_mean(found)):
         raise UnknownError("one gradient is forgotten in no simple way")
     if of_mean(found):
         return {"direction": "the mean of the gradients", "beta1": Measured(near, 0.01)}, response

@@ -101,7 +101,8 @@ def portrait(lab, known):
     except ValueError as error:
         raise UnknownError("no rule of the book is like it") from error
     g = wide(lab, STEPS, seed=1)
-    moves = lab.walk([[row] for row in g], **{**lab.slow, **lab.bare})[0]
+    how = {"starts": [0.0 if lab.reset else 1.0], **lab.slow, **lab.bare}
+    moves = lab.walk([[row] for row in g], lab.back, **how)[0]
     w, state, foretold = torch.ones(lab.shape, dtype=torch.float64), (), []
     limit = known.get("gradients act alike from a size of", torch.inf)
     for t, row in enumerate(g.clamp(-limit, limit), 1):

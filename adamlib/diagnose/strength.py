@@ -30,14 +30,19 @@ def past(lab, quiet):
         rises = shrink(lab, RATE, DECAY, quiet, later=10) - shrink(lab, RATE, 0.0, quiet, later=10)
         times = "times lr over the first lr" if round(rises / one, 1) == 10 else times
     answer = {"weight decay": f"past the gradient, {times}"}
-    share = one / DECAY / (RATE if times == "times lr" else 1)
+    share = answer["share"] = one / DECAY / (RATE if times == "times lr" else 1)
     if abs(share - 1) > 1e-3:
         answer["a decay of 1 takes, of a weight"] = float(f"{share:.4g}")
     kept = {"dtype": torch.float32}
-    vanishes = [n for n in range(4, 10) if shrink(lab, 10.0**-n, 1.0, **kept) == 0]
+    vanishes = [n for n in range(4, 10) if gone(lab, 10.0**-n, quiet, **kept)]
     if vanishes:
         answer["vanishes in float32 once lr times decay is"] = 10.0 ** -vanishes[0]
     return {**answer, "order": order(lab, times == "times lr")}
+
+
+def gone(lab, rate, g, **kept):
+    """Whether a decay of 1 does nothing."""
+    return shrink(lab, rate, 1.0, g, **kept) == shrink(lab, rate, 0.0, g, **kept)
 
 
 def order(lab, scaled):

@@ -117,7 +117,8 @@ def base(p):
         return "No rule of this book", []
     of = f" of {p['the constant gradient']:g}" if "the constant gradient" in p else ""
     top = f", {p[TOP]:.3g} at most" if TOP in p else ""
-    growth = f"its steps under a constant gradient{of} go from {first:.3g} to {last:.3g} lr{top}"
+    walk = f"go from {first:.3g} to {last:.3g} lr in 4,000 steps{top}"
+    growth = f"its steps under a constant gradient{of} {walk}"
     return "No rule of this book", [growth]
 
 
@@ -135,8 +136,8 @@ def differences(p):
     reach = p.get("reach of eps at step", {})
     if "before the correction" in eps:
         first, last = reach[min(reach)], p["size of eps"] ** (0.5 if "inside" in eps else 1)
-        times = f"{first / last:.3g} times larger at the first step"
-        found.append(f"eps before the correction: {times}")
+        where = "the first step" if min(reach) == 1 else f"step {min(reach)}"
+        found.append(f"eps before the correction: {first / last:.3g} times larger at {where}")
     elif "inside" in eps:
         found.append("eps inside the root")
     elif "limit" in eps:

@@ -2,6 +2,7 @@
 
 import torch
 
+from adamlib.diagnose.couplings import apart
 from adamlib.diagnose.lab import UnknownError
 
 LONG, TAIL, SPIKE = 3760, 240, 10.0
@@ -31,6 +32,13 @@ def drift(lab, **how):
 def settled(lab):
     """Find a gradient so large that steps have settled how they grow with it, and the power of it
     with which they grow, at step 200 and at the first; return which are too large, if any."""
+    one, slow = (float(lab.lengths([[1.0]], **how)) for how in ({}, lab.slow))
+    if abs(one - slow) > 1e-3 * abs(one):  # steps that are no multiple of lr
+        lab.slow = {}
+    if lab.rounded:  # steps from 0 lose no digits; some come back to where they were
+        ones = lab.lengths([[1.0] * 60], **lab.slow)
+        lab.reset = True
+        lab.reset = apart(ones, lab.lengths([[1.0] * 60], **lab.slow)) < 2e-3
     sizes = lab.full * torch.tensor([1e-6, 1e-4, 1e-2, 1.0], dtype=torch.float64)
     s = lab.lengths(sizes[:, None].expand(4, 200), **lab.slow)
     finite = int(s.isfinite().all(1).cummin(0).values.sum())  # those below the first that is not
@@ -44,7 +52,9 @@ def settled(lab):
     small, large = ratios[0], ratios[-1]
     early = bool(((small - large).abs() < 2e-3).all())
     at_first, growth = (small if early else large).tolist()
-    lab.growth, lab.growth_at_first = round(growth, 3), round(at_first, 2)
+    whole = round(growth)
+    lab.growth = float(whole) if abs(growth - whole) < 5e-3 else round(growth, 3)
+    lab.growth_at_first = round(at_first, 2)
     lab.unit = min(1.0 if early else 1e4, lab.full / 2 / SPIKE)
     name = "steps are not finite from a gradient of"
     return {name: float(sizes[finite])} if finite < len(sizes) else {}
@@ -78,21 +88,25 @@ def lengths(lab, found):
     }
 
 
+def digits(lab):
+    """Whether float64 weights are stepped in float32."""
+    if lab.dtype != torch.float64:
+        return {}
+    (moves,) = lab.walk([[0.3]] * 5, **lab.bare)
+    weights = 1 - moves.cumsum(0)
+    lab.rounded = bool((weights == weights.float()).all() & moves.any())
+    return {"float64 weights": "are stepped in float32" if lab.rounded else "keep their digits"}
+
+
 def drifts(lab):
-    """How far a weight goes in a step whatever the sign of its gradient, at 0 and at 1; and whether
-    float64 weights are stepped in float32."""
+    """How far a weight goes in a step whatever the sign of its gradient, at 0 and at 1."""
     found = {}
-    if lab.dtype == torch.float64:
-        (moves,) = lab.walk([[0.3]] * 5, **lab.bare)
-        weights = 1 - moves.cumsum(0)
-        rounded = bool((weights == weights.float()).all() & moves.any())
-        found["float64 weights"] = "are stepped in float32" if rounded else "keep their digits"
     if not lab.elementwise:
         return found
     at0 = drift(lab, start=0.0, **lab.bare)
     found["drift in a step, in lr"] = float(f"{at0:.3g}") if abs(at0) > 1e-7 else 0.0
     more = drift(lab, start=1.0, **lab.bare) - at0
-    if abs(more) > 1e-7 and found.get("float64 weights") == "keep their digits":
+    if abs(more) > 1e-7 and lab.dtype == torch.float64 and not lab.rounded:
         found["share of a weight that goes unasked in a step, per lr"] = float(f"{more:.3g}")
     return found
 

@@ -54,11 +54,18 @@ TORCH = [
     (
         "RAdam",
         {},
-        f"Adam, but {OWN}; at first its steps grow with the power 1 of the gradient",
+        f"Adam, but {OWN}; eps before the correction: 10 times larger at step 10; "
+        "at first its steps grow with the power 1 of the gradient",
         "in the gradient",
         None,
     ),
-    ("Adadelta", {}, f"{NO_RULE} go from 0.00316 to 0.0203 lr", "in the gradient", None),
+    (
+        "Adadelta",
+        {},
+        f"{NO_RULE} go from 0.00316 to 0.0203 lr in 4,000 steps",
+        "in the gradient",
+        None,
+    ),
     (
         "Adafactor",
         {},
@@ -74,7 +81,7 @@ TORCH = [
         "past the gradient, times lr",
         None,
     ),
-    ("Rprop", {}, f"{NO_RULE} go from 1 to 5e+06 lr", "cannot be set", None),
+    ("Rprop", {}, f"{NO_RULE} go from 1 to 5e+06 lr in 4,000 steps", "cannot be set", None),
     (
         "ASGD",
         {},
@@ -84,8 +91,8 @@ TORCH = [
     ),
 ]
 FAULTS = {  # of those: Rprop reads lr once, ASGD a step late, Adafactor divides by a size of 0
-    "Rprop": [LR, ZERO, GROUP],
-    "ASGD": [LR, ZERO, GROUP],
+    "Rprop": [LR, ZERO],
+    "ASGD": [LR, ZERO],
     "Adafactor": ["A tensor of no number raises ZeroDivisionError."],
 }
 
