@@ -17,7 +17,7 @@ FRONT = (
     "mutants",
     "files",
 )  # the files at the root, as the book needs them
-FOLDERS = ("check", "diagnose", "engine", "runs", "bench", "sources")
+FOLDERS = ("check", "diagnose", "engine", "runs", "sweep", "bench", "sources")
 INDENT = {"initial_indent": " " * 4, "subsequent_indent": " " * 4}
 BLOCK = re.compile(r"(?<=<!-- tree -->\n```text\n).*?(?=```\n)", re.DOTALL)
 

@@ -19,10 +19,13 @@ COSTS = ("fixed_us", "per_tensor_us", "per_parameter_ns")
 def about(device, threads, command):
     """Return where the numbers come from: device, versions, commit, date and load."""
     git = ["git", "describe", "--always", "--dirty", "--exclude=*"]
-    commit = subprocess.run(git, cwd=Path(__file__).parent, capture_output=True, text=True)
+    commit = ""
+    with suppress(FileNotFoundError):  # no git on this machine
+        done = subprocess.run(git, cwd=Path(__file__).parent, capture_output=True, text=True)
+        commit = done.stdout.strip()
     record = {
         "command": command,
-        "commit": commit.stdout.strip(),
+        "commit": commit,
         "date": time.strftime("%Y-%m-%d"),
         "device": device_name(device),
         "cores": cores(),

@@ -14,6 +14,7 @@ BUDGETS = {
     "diagnose": 2160,
     "engine": 1332,
     "runs": 940,
+    "sweep": 340,
     "bench": 670,
     "sources": 512,
 }
@@ -47,13 +48,13 @@ def test_chapters_import_from_the_root():
         text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
         rooms = set(re.findall(r"^ *from adamlib\.(\w+)", text, re.M))
         inside = path.name[:2] in ("16", "17") or path.stem == "how_adamlib_works"
-        assert inside or rooms <= {*house.FRONT, "check", "diagnose"}, path.name
+        assert inside or rooms <= {*house.FRONT, "check", "diagnose", "sweep"}, path.name
 
 
 def test_the_readme_shows_the_tree():
     (shown,) = house.BLOCK.findall((house.ROOT / "README.md").read_text(encoding="utf-8"))
     assert shown == house.tree(), "call `python tools/house.py`"
-    assert shown.count("\n") <= 60  # one screen
+    assert shown.count("\n") <= 64  # one screen
 
 
 NUMPY = "rules surfaces descent plots show schedules playground convert files check engine.kernels"
