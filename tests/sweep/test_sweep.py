@@ -200,12 +200,12 @@ def test_a_convnet_that_diverges_is_a_result(monkeypatch):
 
 
 def test_the_shell_prints_the_best_first_and_keeps_the_trials(tmp_path, capsys):
-    words = ["adam", "lr=log:1e-4:1", "beta2=choice:0.9:0.99", "--trials", "4", "--epochs", "1"]
+    words = ["adam", "lr=log:1e-4:1", "beta2=choice:0.9:0.99", "--trials", "6", "--epochs", "1"]
     shell.main([*words, "--output", str(tmp_path)])
     printed = capsys.readouterr().out.splitlines()
     records = sweep.read(tmp_path)
     order = sorted(records, key=lambda x: x["result"]["train_loss"])
-    assert printed[0].startswith("4 trials, 0 diverged, 0 failed")
+    assert printed[0].startswith("6 trials, 0 diverged, 0 failed") and order != records
     assert [line.split()[1] for line in printed[2:]] == [str(x["trial"]) for x in order]
 
 
@@ -221,9 +221,9 @@ def test_the_shell_prints_the_best_first_and_keeps_the_trials(tmp_path, capsys):
     ],
 )
 def test_the_shell_says_what_is_wrong(words, message, capsys):
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as raised:
         shell.main(words.split())
-    assert message in capsys.readouterr().err
+    assert raised.value.code == 2 and message in capsys.readouterr().err
 
 
 def swept(folder, jobs, dies=""):
