@@ -71,7 +71,6 @@ def tree():
         if folder.name == "diagnose":  # an experiment each
             lines.append(textwrap.fill(" ".join(names), 96, **INDENT) + "\n")
             continue
-        names += ["__main__"] * (folder / "__main__.py").exists()
         lines += [line(folder / f"{name}.py", 4) for name in names]
     return "".join(dict.fromkeys(lines))
 
