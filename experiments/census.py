@@ -5,18 +5,20 @@
 
 `census_subjects` lists them. Each package is installed into a folder of its own, without what it
 depends on but for what the list names: torch, NumPy and SciPy are those of this environment. Each
-optimizer runs in a process of its own. A row stays as it is while the version of its package, the
-way its optimizer is made and the text of adamlib.diagnose do.
+optimizer runs in a process of its own, a copy of one that has imported torch. A row stays as it is
+while the version of its package, the way its optimizer is made and the text of adamlib.diagnose do.
 """
 
 import argparse
 import hashlib
 import json
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from tqdm import tqdm
 
 from adamlib import diagnose, files
 from adamlib.bench import report
+from experiments.census_adapters import send_card
 from experiments.census_subjects import HERE, PACKAGES
 from experiments.record import RESULTS
 
@@ -31,6 +34,7 @@ RECORD, ROOT = RESULTS / "census.json", RESULTS.parent
 FOLDER = Path("~/.cache/adamlib/census")
 QUIET = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "KERAS_BACKEND": "torch"}
 QUIET |= {"JAX_PLATFORMS": "cpu", "TORCHDYNAMO_DISABLE": "1", "PYTHONWARNINGS": "ignore"}
+PROCESSES = multiprocessing.get_context("forkserver")
 
 
 def text():
@@ -69,18 +73,17 @@ def installed(requirement, needs, folder):
 
 def outcome(how, place, limit):
     """Return {"card": ...} of an optimizer, or {"error": why there is none}."""
-    path = os.pathsep.join(str(folder) for folder in (place, ROOT) if folder)
-    command = [sys.executable, "-m", "experiments.census_adapters", *how.split()]
-    kept = dict(capture_output=True, text=True, timeout=limit, cwd=ROOT)
+    ours, theirs = PROCESSES.Pipe(duplex=False)
+    process = PROCESSES.Process(target=send_card, args=(theirs, how, place))
+    process.start()
+    theirs.close()
     try:
-        ran = subprocess.run(command, env={**os.environ, **QUIET, "PYTHONPATH": path}, **kept)
-    except subprocess.TimeoutExpired:
-        return {"error": f"no card within {limit:g} s"}
-    cards = [line for line in ran.stdout.splitlines() if line.startswith('{"verdict"')]
-    if not cards:
-        said = ran.stderr.strip().splitlines() or [f"the process ended with {ran.returncode}"]
-        return {"error": said[-1][:300]}
-    return {"card": json.loads(cards[-1])}
+        return ours.recv() if ours.poll(limit) else {"error": f"no card within {limit:g} s"}
+    except EOFError:
+        process.join()
+        return {"error": f"the process ended with {process.exitcode}"}
+    finally:
+        process.kill()
 
 
 def measured(subject, place, limit):
@@ -110,25 +113,37 @@ def store(rows):
 def census(options):
     """Make the rows that are missing; return the packages that could not be installed."""
     rows = json.loads(RECORD.read_text(encoding="utf-8"))["rows"] if RECORD.exists() else []
-    rows, failed = {key(row): row for row in rows}, set()
+    rows, failed, waiting = {key(row): row for row in rows}, set(), {}
     folder = files.path_of(options.packages_folder)
     folder.mkdir(parents=True, exist_ok=True)
-    bar = tqdm(list(subjects(options.packages)), unit="card")
-    for subject in bar:
-        requirement, needs, package, number, how = subject
-        row = rows.get((package, how), {})
-        fresh = (row.get("version"), row.get("diagnose")) == (number, text())
-        if (fresh and not options.again) or requirement in failed:
-            continue
-        bar.set_description(f"{package} {name(how)}")
-        try:
-            place = installed(requirement, needs, folder)
-        except subprocess.CalledProcessError:
-            failed.add(requirement)
-            continue
-        rows[package, how] = measured(subject, place, options.limit)
-        store(rows)
+    subject_list = [each for each in subjects(options.packages) if options.again or old(each, rows)]
+    with (
+        ThreadPoolExecutor(options.jobs) as pool,
+        tqdm(total=len(subject_list), unit="card") as bar,
+    ):
+        for subject in subject_list:
+            requirement, needs, *_ = subject
+            bar.set_description(requirement)
+            try:
+                place = requirement not in failed and installed(requirement, needs, folder)
+            except subprocess.CalledProcessError:
+                failed.add(requirement)
+            if requirement not in failed:
+                waiting[pool.submit(measured, subject, place, options.limit)] = subject
+        for done in as_completed(waiting):
+            row = done.result()
+            rows[key(row)] = row
+            store(rows)
+            bar.set_description(f"{row['package']} {row['name']}")
+            bar.update()
     return failed
+
+
+def old(subject, rows):
+    """Return whether the row of a subject is missing, or of another version or text."""
+    _, _, package, number, how = subject
+    row = rows.get((package, how), {})
+    return (row.get("version"), row.get("diagnose")) != (number, text())
 
 
 def main():
@@ -141,10 +156,13 @@ def main():
         "--packages-folder", default=FOLDER, help=f"for what pip installs: {FOLDER}"
     )
     parser.add_argument("--limit", type=float, default=180, help="seconds for a card (180)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="cards at once (cores)")
     parser.add_argument("--again", action="store_true", help="make rows anew that are up to date")
     options = parser.parse_args()
     if unknown := set(options.packages) - set(packages):
         parser.error(f"packages must be of {packages}, got {sorted(unknown)}")
+    os.environ.update(QUIET)
+    PROCESSES.set_forkserver_preload(["torch._dynamo", "experiments.census_adapters"])
     if failed := census(options):
         sys.exit(f"could not be installed: {', '.join(sorted(failed))}")
 

@@ -1,12 +1,11 @@
 """How optimizers of the census are made: `factory`, and adapters of foreign interfaces.
 
-    python -m experiments.census_adapters torch.optim:AdamW lr=0.1    # a card as a line of JSON
-
 An adapter is called with (module, name) and returns a factory for `diagnose`.
 """
 
 import importlib.util
 import json
+import os
 import sys
 import types
 from functools import partial
@@ -15,6 +14,7 @@ import torch
 
 from adamlib.diagnose import diagnose
 from adamlib.diagnose.__main__ import named, value
+from adamlib.diagnose.examination import described
 from experiments import census_foreign
 from experiments.census_foreign import found
 
@@ -91,9 +91,16 @@ def sparse(module, name):
     return Sparse
 
 
-def main():
-    print("\n" + json.dumps(json.loads(diagnose(factory(" ".join(sys.argv[1:]))).json())))
-
-
-if __name__ == "__main__":
-    main()
+def send_card(pipe, how, place):
+    """Send {"card": ...} of the optimizer that `how` describes, or {"error": why there is none};
+    its package is in the folder `place`, or in this environment."""
+    silence = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(silence, stream)
+    if place:
+        sys.path.insert(0, str(place))
+    torch.set_num_threads(1)
+    try:
+        pipe.send({"card": json.loads(diagnose(factory(how)).json())})
+    except Exception as error:  # of a package of anybody's
+        pipe.send({"error": described(error)})
