@@ -5,6 +5,7 @@ hyperparameter of shape (L, 1, 1) gives each setting its own value. A seed fixes
 weights, the order of the examples and the noise, alike for all settings.
 """
 
+import numpy as np
 import torch
 from torch.nn.functional import (
     binary_cross_entropy_with_logits,
@@ -112,3 +113,30 @@ def vae_cost(weights, x, y, draws):
     pixels = x[:, None].expand_as(logits)
     fit = binary_cross_entropy_with_logits(logits, pixels, reduction="none").sum(-1)
     return (fit + (mean**2 + log_var.exp() - log_var - 1).sum(-1) / 2).mean(-1)
+
+
+MEASURES = {"first": slice(0, 3), "end": slice(-5, None), "curve": slice(None)}
+
+
+def ratios(claim, runs):
+    """Return for each seed the cost of B over that of A, geometric mean over the epochs meant."""
+    a, b = (np.array(runs[name]["cost"]) for name in claim["of"])  # (S, E) each
+    return np.exp(np.log(b / a)[:, MEASURES[claim["measure"]]].mean(axis=1))
+
+
+def verdict(rule, x, by=1.1):
+    """Return the verdict of a rule of paper_claims.json on `x`: of each seed, or one number."""
+    x, even = np.array(x), 0 if rule == "lower" else 1  # differences or ratios
+    m, ahead, behind = np.median(x), (x > even).mean(), (x < even).mean()
+    holds, weakly, reverse = {
+        "beats": (ahead >= 0.9 and m >= by, ahead >= 0.7 and m > 1, behind >= 0.9 and m <= 1 / 1.1),
+        "lower": (ahead >= 0.9 and m >= by, ahead >= 0.7 and m > 0, behind >= 0.9 and m <= -by),
+        "alike": (1 / 1.1 <= m <= 1.1, 1 / 1.25 <= m <= 1.25, False),
+        "no slower": (m >= 1 / 1.1, m >= 1 / 1.25, False),
+        "marginal": (ahead >= 0.9 and m <= 1.5, ahead >= 0.7, behind >= 0.9),
+        "share": (m >= 0.5, m >= 0.1, False),
+        "everywhere": (m >= 0.95, m >= 0.8, m <= 0.5),
+        "unstable": (x.flat[-1] >= 3 and x.flat[-1] > x.flat[0], x.flat[-1] >= 1, False),
+    }[rule]
+    found = {"holds": holds, "holds weakly": weakly, "reversed": reverse}
+    return next((word for word, met in found.items() if met), "not at this scale")

@@ -15,6 +15,7 @@ FRONT = (
     *FRONT.split(),
     "convert",
     "mutants",
+    "paper",
     "files",
 )  # the files at the root, as the book needs them
 FOLDERS = ("check", "diagnose", "engine", "runs", "sweep", "bench", "sources")

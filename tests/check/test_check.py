@@ -149,6 +149,36 @@ def zero_that_keeps_all(w, gradients, t, states, **hyper):
     return w, [tuple(state)] * len(gradients)
 
 
+def beats(ratios, by):
+    ahead, behind, middle = np.mean(ratios > 1), np.mean(ratios < 1), np.median(ratios)
+    if ahead >= 0.9 and middle >= by:
+        return "holds"
+    if ahead >= 0.7 and middle > 1:
+        return "holds weakly"
+    return "reversed" if behind >= 0.9 and middle <= 1 / 1.1 else "not at this scale"
+
+
+def beats_by_the_mean(ratios, by):
+    return "holds" if ratios.mean() >= by else "not at this scale"
+
+
+def beats_one_way(ratios, by):
+    return beats(ratios, by).replace("reversed", "not at this scale")
+
+
+def crown(winner, loser, n):
+    rates = sorted(winner)
+    runs = [rates[i : i + n] for i in range(len(rates) - n + 1)]
+    wins = [run for run in runs if min(map(loser.get, run)) < min(map(winner.get, run))]
+    return wins[0] if wins else None
+
+
+def crown_where_the_loser_is_best(winner, loser, n):
+    rates = sorted(winner)
+    i = min(max(rates.index(min(loser, key=loser.get)) - n // 2, 0), len(rates) - n)
+    return rates[i : i + n]
+
+
 def steady(rule):
     return np.allclose(moves(rule, [2.0] * 50), 1)
 
@@ -238,6 +268,17 @@ def to_the_bit(rule):
         (check.properties, [half, flip, None], "raised TypeError"),
         (check.properties, [half, flip], "a list of three functions"),
         (check.properties, half, "a list of three functions"),
+        (check.beats, beats, "✓"),
+        (check.beats, beats_by_the_mean, "it is 'holds weakly', not"),
+        (check.beats, beats_one_way, "it is 'reversed', not 'not at this scale'"),
+        (check.beats, lambda ratios, by: beats(ratios, 1.1), "by = 1.5) it is 'holds weakly'"),
+        (check.beats, lambda ratios: "holds", "raised TypeError"),
+        (check.crown, crown, "✓"),
+        (check.crown, lambda w, x, n: crown(x, w, n), "the winner still wins"),
+        (check.crown, crown_where_the_loser_is_best, "there are no such rates: not None but"),
+        (check.crown, lambda w, x, n: sorted(w)[:n], "0.01 to 0.032 the winner still wins"),
+        (check.crown, lambda w, x, n: sorted(w)[::n][:n], "it must return 3 neighboring rates"),
+        (check.crown, lambda w, x, n: None, "it must return 3 neighboring rates of the tables, n"),
         (check.clipped, clipped, "✓"),
         (check.clipped, lambda gs, c: [clipped([g], c)[0] for g in gs], "one norm for all tensors"),
         (check.clipped, lambda gs, c: [np.clip(g, -c, c) for g in gs], "are 3 : 3, not 3 : 4"),

@@ -10,7 +10,7 @@ import pytest
 
 #: The most lines of a folder: a new one has to earn its place, or another has to go.
 BUDGETS = {
-    "check": 400,
+    "check": 450,
     "diagnose": 2160,
     "engine": 1332,
     "runs": 940,
