@@ -1,6 +1,6 @@
 """Regenerate results/: `python -m experiments depth` one record, without a name all of them.
 
-All of them take about an hour and a half on one CPU core. Chapters draw these files.
+All of them take about two hours on one CPU core. Chapters draw these files.
 """
 
 import argparse

@@ -29,11 +29,13 @@ def nudged(draw, run={run}, size={size}):
     return drawn
 
 import torch
+from adamlib import paper
 from adamlib.model import MLPStack
 for name in [name for name in dir(torch.nn.init) if name.endswith("_") and name[0] != "_"]:
     setattr(torch.nn.init, name, nudged(getattr(torch.nn.init, name)))
 MLPStack._layer = staticmethod(nudged(MLPStack._layer))
-del nudged, name, torch, MLPStack
+paper.initial = nudged(paper.initial)
+del nudged, name, paper, torch, MLPStack
 """
 STARTING = threading.Lock()
 
