@@ -29,6 +29,7 @@ DECAY = {
     "past the gradient, times lr over the first lr": "past, × lr/lr₁",
     "past the gradient, in some steps": "past, at times",
     "no effect": "no effect",
+    "no effect on vectors": "not vectors",
 }
 #: The columns: (key, heading, what a screen reader and a phone say before the value).
 COLUMNS = [

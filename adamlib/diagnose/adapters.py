@@ -22,7 +22,7 @@ class Foreign(torch.optim.Optimizer):
     have is left unanswered: states in files, closures, missing gradients, bfloat16, a tensor lr.
     """
 
-    source = None
+    source, elsewhere = None, True  # its buffers, and the gradients that it sees
 
     def __init__(self, params, lr=1e-3, **settings):
         if unknown := settings.keys() - inspect.signature(self.source).parameters.keys():

@@ -76,7 +76,7 @@ def deep_copy(lab):
             moves += one.step([0.3])
         except Exception as error:
             return f"is made, but its step raises {type(error).__name__}"
-    gap = float((moves[0] - moves[1]).abs().max()) / lab.lr
+    gap = float((moves[0] - moves[1]).nan_to_num().abs().max()) / lab.lr
     return f"takes another step, by {gap:.1g} lr" if gap else "takes the same step"
 
 

@@ -105,12 +105,15 @@ def placed(reach, heights, known):
     places = {0.5: ("outside the root", 1), 0.5**root: ("inside the root", root)}
     places = {0.5: ("added to what divides", 1)} if root == 1 else places
     ends = heights[-1], heights[0]
-    near = [place for x in ends for at, place in places.items() if abs(x - at) < 0.01]
-    near = near or [("a lower limit", 1)] * (abs(heights[-1] - 1) < 0.01)
-    if not near:
+    fits = [(at, place) for x in ends for at, place in places.items() if abs(x - at) < 0.01]
+    fits = fits or [(1.0, ("a lower limit", 1))] * (abs(heights[-1] - 1) < 0.01)
+    if not fits:
         share = f"at its reach {heights[-1]:.3g} of a step is left"
         return {"eps": f"in no known place: {share}", **shown}
-    (place, inside), first, last = near[0], min(reach), max(reach)
+    (at, (place, inside)), *_ = fits
+    reach = {t: r for (t, r), x in zip(reach.items(), heights, strict=True) if abs(x - at) < 0.01}
+    shown = {"reach of eps at step": {t: float(f"{r:.4g}") for t, r in reach.items()}}
+    first, last = min(reach), max(reach)
     size = {t: r ** (whole / inside) for t, r in reach.items()}
     if SUM in known.get("divided by", ""):
         size = {t: x * t ** (root / inside) for t, x in size.items()}

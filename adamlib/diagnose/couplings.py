@@ -26,9 +26,11 @@ def wide(lab, steps, seed):
 
 
 def apart(one, other):
-    """Return the largest difference of two walks as a share of the longest step."""
-    longest = max(float(one.abs().max()), float(other.abs().max()), 1e-300)
-    gap = float((one - other).abs().max()) / longest
+    """Return the largest difference of two walks as a share of the longest step; what is nan in
+    both is no difference."""
+    longest = max(float(x.nan_to_num().abs().max()) for x in (one, other))
+    gap = (one - other).abs().where(~(one.isnan() & other.isnan()), 0.0).max()
+    gap = float(gap) / max(longest, 1e-300)
     return gap if gap == gap else float("inf")
 
 
@@ -64,16 +66,16 @@ def couplings(lab):
             whole = lab.walk([[row] for row in rows])[0]
             parts = lab.walk([[row[:1], row[1:]] for row in rows], starts=[torch.ones(1)] * 2)
             entries = max(entries, apart(whole, torch.cat(parts, 1)))
-    loud = [torch.full((12, 2), 1e4, dtype=torch.float64) for _ in range(2)]
-    loud[1][:, 1] *= 100
+    loud = 1e4 + 0 * g
     if lab.shape == (2,):  # some look at large ones only
-        pair = [lab.walk([[row] for row in x])[0][:, 0] for x in loud]
+        louder = loud * torch.tensor([1.0, 100.0])
+        pair = [lab.walk([[row] for row in x])[0][:, 0] for x in (loud, louder)]
         entries = max(entries, apart(*pair))
     others = {}
     for name, groups in (("tensors", False), ("groups", True)):
         try:
             gaps = []
-            for own, quiet, noisy in ((g, g, other), (*[1e4 + 0 * g] * 2, 1e6 + 0 * g)):
+            for own, quiet, noisy in ((g, g, other), (g, g, loud), (loud, loud, 100 * loud)):
                 pair = [
                     lab.walk([[a, b] for a, b in zip(own, x, strict=True)], groups=groups)[0]
                     for x in (quiet, noisy)

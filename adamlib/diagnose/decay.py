@@ -13,7 +13,7 @@ NOTHING = 2e-15  # of a weight: rounding
 def decay(lab, known):
     """The kind of decay, from walks with and without, weights without a gradient, a large step."""
     found = kind(lab, known)
-    own = lab.group.get("weight_decay", 0.0) or 0.0
+    own = lab.group.get("weight_decay")
     if "weight_decay" not in lab.group and "past the gradient, times lr" in found["weight decay"]:
         own = float(f"{float(lab.walk([[0.0]])[0].flatten()[0]) / lab.lr:.4g}")
     if isinstance(own, (int, float)):
@@ -38,7 +38,9 @@ def kind(lab, known):
         if shrink(lab, RATE, DECAY, quiet, moved=3.0) != shrink(lab, RATE, 0.0, quiet, moved=3.0):
             return {"weight decay": "past the gradient, towards where the weight was at first"}
         if abs(top) < NOTHING:
-            return {"weight decay": "no effect"}
+            return {
+                "weight decay": "no effect" + (" on vectors" if of_matrices(lab, quiet) else "")
+            }
     tied = isinstance(known.get("a step depends on"), list)
     if abs(top) < NOTHING and not tied:
         return {"weight decay": "only where there is no gradient"}
@@ -84,6 +86,12 @@ def added(lab, g, rate):
     moves, plain = walk(DECAY), walk(0.0)
     before = START - torch.cat([torch.zeros(1, dtype=torch.float64), moves.cumsum(0)[:-1]])
     return (moves - plain) / before, (moves - plain) / (before - plain)
+
+
+def of_matrices(lab, g):
+    """Whether a matrix decays."""
+    how = {"starts": [torch.ones(4, 4)]}
+    return shrink(lab, RATE, DECAY, g, **how) != shrink(lab, RATE, 0.0, g, **how)
 
 
 def spread(extra):

@@ -57,7 +57,8 @@ def alike(lab):
     pair[:, 0] = 0.1  # beside which the others are of a size
 
     def gap(size):
-        return apart(*lab.lengths(size * pair, **lab.slow))
+        walks = lab.lengths(size * pair, **lab.slow)
+        return apart(*walks) if bool(walks.isfinite().all()) else 1.0
 
     low, high = 1e-6, lab.full
     if gap(low) < 1e-9 or gap(high) > 1e-9:

@@ -15,7 +15,9 @@ UNWRITTEN = "of a length by chance, from memory that was never written"
 def place(lab, groups, **setting):
     """By how much steps change with a tensor's place in the list, or its group's."""
     try:
-        rows = [[g] * 3 for g in (0.7, -0.2, 0.01, 0.4, -0.03)]  # under one gradient Adam is deaf
+        rows = [
+            [g] * 3 for g in (0.7, -0.2, 0.01, 0.4, -0.03, *[1e4] * 6)
+        ]  # one gradient says little
         first, *others = lab.walk(rows, starts=[1.0] * 3, groups=groups, **(setting or lab.bare))
     except Exception as error:
         raise UnknownError("no such setting") from error
@@ -38,7 +40,10 @@ def newcomer(lab, quiet):
     if not bool(late.isfinite().all()):
         late = lab.walk(rows, starts=[1.0, 1.0], **lab.bare)[1].flatten(1)[WAIT:, 0]
         return UNWRITTEN if bool(late.isfinite().all()) else "not finite"
-    return float(f"{float(late.max() / fresh.max()):.3g}")  # the way down: some pull back at times
+    longer = float(
+        f"{float(late.max() / fresh.max()):.3g}"
+    )  # the way down: some pull back at times
+    return longer if longer != 1 else f"others, by {apart(late, fresh):.1g} of the longest"
 
 
 def loud_neighbor(lab):

@@ -76,10 +76,10 @@ def size(found, known, response, growth):
         return {"divided by": f"the root of {MEAN} of the squared mean of the gradients"}
     ratio = found["spike"][LONG:] / found["ones"][LONG:]
     if float((ratio - 1).abs().max()) < 1e-6:
-        signed = known["direction"] in ("the gradient", "a sign")
-        if signed and isinstance(known["a step depends on"], list):
-            why = "unknown: steps of a tensor are scaled to one length"
-            return {"direction": why, "divided by": why}
+        if isinstance(known["a step depends on"], list):
+            why = "unknown: steps or gradients of a tensor are scaled to one length"
+            hidden = known["direction"] in ("the gradient", "a sign")
+            return {"divided by": why, **({"direction": why} if hidden else {})}
         if known["direction"] == "the gradient":
             return {"direction": "a sign", "divided by": "its own size"}
         if known["direction"] == "a sign":

@@ -34,6 +34,12 @@ def steady(known):
     return gain * (1 + eps / unit**2) ** 0.5 if gain is not None and "inside" in place else gain
 
 
+def at_rate(p):
+    """Return at which rate lengths were taken, where it matters."""
+    rate = p.get("lengths and memories are at lr")
+    return f" at lr = {rate:g}" if rate else ""
+
+
 def rule(known):
     """Return (rule, its settings but for lr and decay, lr's factor, names of its changes).
 

@@ -3,9 +3,10 @@
 from adamlib.diagnose.correction import BOTH, NEITHER, M, V
 from adamlib.diagnose.faults import large
 from adamlib.diagnose.memories import LARGEST, MAXIMUM, MEAN, SUM
-from adamlib.diagnose.portrait import steady
+from adamlib.diagnose.portrait import at_rate, steady
 
 ENTRIES = "the other entries of its tensor"
+FALL = "share of a weight that goes unasked in the first step"
 TOP = "the longest of 4,000 such steps, in lr"
 POWER = "with the gradient to the power"
 ALIKE = "gradients act alike from a size of"
@@ -23,13 +24,9 @@ CORRECTED = {
 def verdict(p):
     """Return a sentence or two: which rule it is, in what it differs, and how far that is known."""
     name, but = base(p)
-    but += [
-        f"a steady step is {gain:g} lr long"
-        for gain in [steady(p)]
-        if gain is not None
-        and not set(name.split()) & {"momentum", "orthogonalized"}
-        and abs(gain - 1) > 1e-3
-    ]
+    gain, own = steady(p), set(name.split()) & {"momentum", "orthogonalized"}
+    if gain is not None and not own and abs(gain - 1) > 1e-3:
+        but.append(f"a steady step is {gain:g} lr long{at_rate(p)}")
     off = p.get("foretold within", 0.0)
     if off > 1e-5:
         but.append(f"along random gradients its steps are off by {off:.1g} of one")
@@ -50,6 +47,8 @@ def verdict(p):
         but.append(f"gradients of {p[ALIKE]:g} and more act alike")
     if large(p.get("changes with the weights as a matrix"), 1e-6) and "orthog" not in name:
         but.append("matrices go another way than vectors, of which this card is")
+    if p.get(FALL):
+        but.append(f"its first step takes {p[FALL]:g} of each weight, unasked")
     if p.get(UNASKED):
         but.append(f"a step takes {p[UNASKED]:g} lr of each weight, unasked")
     joint = ": " if name.startswith("No rule") else ", but "
@@ -117,7 +116,7 @@ def base(p):
         return "No rule of this book", []
     of = f" of {p['the constant gradient']:g}" if "the constant gradient" in p else ""
     top = f", {p[TOP]:.3g} at most" if TOP in p else ""
-    walk = f"go from {first:.3g} to {last:.3g} lr in 4,000 steps{top}"
+    walk = f"go from {first:.3g} to {last:.3g} lr in 4,000 steps{top}{at_rate(p)}"
     growth = f"its steps under a constant gradient{of} {walk}"
     return "No rule of this book", [growth]
 

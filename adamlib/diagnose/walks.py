@@ -32,9 +32,12 @@ def drift(lab, **how):
 def settled(lab):
     """Find a gradient so large that steps have settled how they grow with it, and the power of it
     with which they grow, at step 200 and at the first; return which are too large, if any."""
-    one, slow = (float(lab.lengths([[1.0]], **how)) for how in ({}, lab.slow))
-    if abs(one - slow) > 1e-3 * abs(one):  # steps that are no multiple of lr
+    own, slow = (lab.lengths([[1.0] * 200], **how)[0] for how in ({}, lab.slow))
+    at = {}
+    if abs(float(own[0] - slow[0])) > 1e-3 * abs(float(own[0])):  # steps that are no multiple of lr
         lab.slow = {}
+    elif lab.slow and apart(own, slow) > 1e-3:
+        at = {"lengths and memories are at lr": lab.slow["lr"]}
     if lab.rounded:  # steps from 0 lose no digits; some come back to where they were
         ones = lab.lengths([[1.0] * 60], **lab.slow)
         lab.reset = True
@@ -57,7 +60,7 @@ def settled(lab):
     lab.growth_at_first = round(at_first, 2)
     lab.unit = min(1.0 if early else 1e4, lab.full / 2 / SPIKE)
     name = "steps are not finite from a gradient of"
-    return {name: float(sizes[finite])} if finite < len(sizes) else {}
+    return at | ({name: float(sizes[finite])} if finite < len(sizes) else {})
 
 
 def odd_steps(s):
@@ -108,6 +111,12 @@ def drifts(lab):
     more = drift(lab, start=1.0, **lab.bare) - at0
     if abs(more) > 1e-7 and lab.dtype == torch.float64 and not lab.rounded:
         found["share of a weight that goes unasked in a step, per lr"] = float(f"{more:.3g}")
+    both = (lab.lengths([[0.3], [-0.3]], start=x, **lab.bare).sum() / 2 for x in (1.0, 0.0))
+    first = float(next(both) - next(both))
+    if abs(first - more) * lab.lr > 1e-5 and lab.dtype == torch.float64 and not lab.rounded:
+        found["share of a weight that goes unasked in the first step"] = float(
+            f"{first * lab.lr:.3g}"
+        )
     return found
 
 
