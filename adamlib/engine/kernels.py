@@ -15,24 +15,30 @@ class Launch:
     """A compiled rule over tensors of given lengths; fill `table` with their addresses and call.
 
     `table` is (tensors, arrays): one row of addresses per tensor, in the order w, g, buffers. The
-    arrays must be dense, of the dtypes that `types` says, and alive.
+    arrays must be dense, of the dtypes that `types` says, and alive. Each tensor is cut into `rows`
+    equal parts; a hyperparameter is a number, or an array (rows,) with one for each part.
     """
 
-    def __init__(self, rule, types, lengths):
+    def __init__(self, rule, types, lengths, rows=1):
         self.address, _ = compiler.kernel(rule, types)
         self.random = "sr16" in types
         self.constants = compiler.staged(rule)[1]
         self.size = sum(lengths)
-        self.chunks = pieces(lengths, CHUNK)
+        self.chunks = pieces(lengths, CHUNK, rows)
         self.table = np.empty((len(lengths), len(types)), dtype=np.int64)
         wide = np.float64 if "f64" in types else np.float32
-        self.numbers = np.empty(2 + compiler.staged(rule)[0].count, dtype=wide)
+        self.numbers = np.empty((rows, 2 + compiler.staged(rule)[0].count), dtype=wide)
         parts = (self.chunks, self.table, self.numbers)
         self.job = np.array([0, len(self.chunks), *(part.ctypes.data for part in parts), 0])
 
     def __call__(self, t, hyper, sign=1, decay=0, threads=1):
         """Take step t; the gradient is sign * g + decay * w."""
-        self.numbers[:] = (sign, decay, *self.constants(t, **hyper))
+        numbers = (sign, decay, *self.constants(t, **hyper))
+        if len(self.numbers) == 1:
+            self.numbers[:] = numbers
+        else:
+            for column, value in enumerate(numbers):
+                self.numbers[:, column] = value
         self.job[0], self.job[5] = 0, seed(t) if self.random else 0
         threads = min(threads, len(self.chunks), 1 + self.size // CHUNK)
         if threads > 1:
@@ -41,11 +47,13 @@ class Launch:
             FUNCTION(self.address)(self.job.ctypes.data)
 
 
-def pieces(lengths, size):
-    """Return (pieces, 3) int64: tensor, start and length, none longer than `size` elements."""
-    starts = [(k, start) for k, n in enumerate(lengths) for start in range(0, n, size)]
-    found = [(k, start, min(size, lengths[k] - start)) for k, start in starts]
-    return np.array(found, dtype=np.int64).reshape(-1, 3)
+def pieces(lengths, size, rows=1):
+    """Return (pieces, 4) int64: tensor, start, length and row, none longer than `size` elements."""
+    found = []
+    for k, n in enumerate(n // rows for n in lengths):  # a row's elements
+        starts = [(row, start) for row in range(rows) for start in range(0, n, size)]
+        found += [(k, row * n + start, min(size, n - start), row) for row, start in starts]
+    return np.array(found, dtype=np.int64).reshape(-1, 4)
 
 
 def seed(t):

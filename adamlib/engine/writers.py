@@ -7,13 +7,13 @@ LOOP = """\
 def kernel(job):  # several threads run it at once, and each takes the next chunk
     count, chunks, table = load_i64(job, 1), load_i64(job, 2), load_i64(job, 3)
     constants, seed = load_i64(job, 4), load_i64(job, 5)
-    sign, decay{numbers} = {loads}
     while True:
         chunk = take(job)
         if chunk >= count:
             return
-        tensor, start = load_i64(chunks, 3 * chunk), load_i64(chunks, 3 * chunk + 1)
-        n = load_i64(chunks, 3 * chunk + 2)
+        tensor, start = load_i64(chunks, 4 * chunk), load_i64(chunks, 4 * chunk + 1)
+        n, row = load_i64(chunks, 4 * chunk + 2), load_i64(chunks, 4 * chunk + 3)
+        sign, decay{numbers} = {loads}
 {addresses}
         for i in range(n):
 {body}
@@ -24,11 +24,12 @@ def loop(staged, types):
     """Return the text of a CPU kernel; `types` names each array's: f32, f64, bf16, f16 or sr16.
 
     `job` is the address of six int64: a counter, how many chunks there are, and the addresses of
-    the chunks (tensor, start, length), of the table (an address per tensor and array) and of the
-    constants, then the seed of sr16: bf16 that is rounded up or down at random.
+    the chunks (tensor, start, length, row), of the table (an address per tensor and array) and of
+    the constants, a row or several; then the seed of sr16: bf16 that is rounded at random.
     """
     wide = "f64" if "f64" in types else "f32"
-    count, rows = len(types), list(enumerate(zip(staged.arrays, types, strict=True)))
+    count, width = len(types), 2 + staged.count
+    rows = list(enumerate(zip(staged.arrays, types, strict=True)))
     addresses = [
         f"at_{a} = load_i64(table, {count} * tensor + {k}) + {SIZES[kind]} * start"
         for k, (a, kind) in rows
@@ -44,7 +45,7 @@ def loop(staged, types):
             body.append(f"store_{kind}(at_{a}, i, {a}{random})")
     return LOOP.format(
         numbers="".join(f", c{k}" for k in range(staged.count)),
-        loads=", ".join(f"load_{wide}(constants, {k})" for k in range(2 + staged.count)),
+        loads=", ".join(f"load_{wide}(constants, {width} * row + {k})" for k in range(width)),
         addresses=textwrap.indent("\n".join(addresses), 8 * " "),
         body=textwrap.indent("\n".join(body), 12 * " "),
     )
@@ -56,7 +57,7 @@ SIZES = {"f64": 8, "f32": 4, "bf16": 2, "f16": 2, "sr16": 2}  # bytes
 GRID = """\
 @triton.jit(do_not_specialize=["seed"])
 def kernel(chunks, table, seed, {scalars}, BLOCK: tl.constexpr, ALIGN: tl.constexpr):
-    chunk = chunks + 3 * tl.program_id(0)
+    chunk = chunks + 4 * tl.program_id(0)
     tensor, start, n = tl.load(chunk), tl.load(chunk + 1), tl.load(chunk + 2)
     row = table + {count} * tensor
     if n == BLOCK:
