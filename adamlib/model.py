@@ -46,9 +46,9 @@ class ConvNet(nn.Module):
 class MLPStack(nn.Module):
     """K networks 64-width-10 side by side, trained at once: (B, 64) -> (K, B, 10) logits.
 
-    Every weight has shape (K, rows, columns), so a hyperparameter of shape (K, 1, 1) gives each
-    network its own value. `seeds` are the K seeds of the initial weights (PyTorch's default for
-    a linear layer); equal seeds start equal networks.
+    A layer has weights (K, outputs, inputs) and biases (K, outputs, 1), so a hyperparameter of
+    shape (K, 1, 1) gives each network its own value. `seeds` are the K seeds of the initial weights
+    (PyTorch's default for a linear layer); equal seeds start equal networks.
     """
 
     def __init__(self, seeds, width=64):
@@ -58,7 +58,7 @@ class MLPStack(nn.Module):
 
     @staticmethod
     def _layer(seeds, fan_in, fan_out):
-        """Return weights (K, fan_in, fan_out) and biases (K, 1, fan_out), uniform ± fan_in^-½."""
+        """Return weights (K, fan_out, fan_in) and biases (K, fan_out, 1), uniform ± fan_in^-½."""
         bound = fan_in**-0.5
         drawn = {
             seed: torch.empty(fan_in + 1, fan_out).uniform_(
@@ -66,13 +66,12 @@ class MLPStack(nn.Module):
             )
             for seed in set(seeds)
         }
-        both = torch.stack([drawn[seed] for seed in seeds])
-        return nn.ParameterList([both[:, :-1].clone(), both[:, -1:].clone()])
+        both = torch.stack([drawn[seed].T for seed in seeds])  # (K, fan_out, fan_in + 1)
+        return nn.ParameterList([both[..., :-1].contiguous(), both[..., -1:].contiguous()])
 
     def forward(self, x):
-        x = x.expand(len(self.out[0]), *x.shape)  # (K, B, 64), no copy
-        x = torch.baddbmm(self.hidden[1], x, self.hidden[0]).relu()  # (K, B, width)
-        return torch.baddbmm(self.out[1], x, self.out[0])  # (K, B, 10)
+        x = (self.hidden[0] @ x.T + self.hidden[1]).relu()  # (K, width, B)
+        return (self.out[0] @ x + self.out[1]).mT  # (K, B, 10)
 
 
 class DeepConvNet(nn.Module):

@@ -31,20 +31,24 @@ class UnusableError(ImportError):
 
 @functools.cache
 def kernel(rule, types):
-    """Return the compiled loop of `rule` as a C function of the address of its job.
+    """Return `entry` of the compiled loop of `rule`."""
+    return entry(f"{rule.__name__}-{'-'.join(types)}", writers.loop(staged(rule)[0], types))
+
+
+def entry(name, text):
+    """Return (address of the C function that `text` becomes, of the address of its job; its owner).
 
     Raises UnusableError for a numba that does not take this NumPy, that lacks its LLVM or is off.
     """
     try:
-        return kept(rule, types)
+        return kept(name, text)
     except Exception as error:  # they fail in as many ways as there are versions
         reason = str(error).strip().partition("\n")[0]
         raise UnusableError(f"numba cannot be used: {type(error).__name__}: {reason}") from error
 
 
-def kept(rule, types):
+def kept(name, text):
     """Return the kernel from the user's cache, where it is put if it is new."""
-    text = writers.loop(staged(rule)[0], types)
     versions = [importlib.metadata.version(name) for name in ("numba", "llvmlite")]
     words = __spec__.loader.get_data(
         str(Path(__file__).with_name("intrinsics.py"))
@@ -54,7 +58,7 @@ def kept(rule, types):
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adamlib"
     except RuntimeError:  # there is no home
         return load(compiled(text))
-    path = home / f"{rule.__name__}-{'-'.join(types)}-{key[:16]}.ll"
+    path = home / f"{name}-{key[:16]}.ll"
     try:
         check, _, module = path.read_text(encoding="utf-8").partition("\n")
     except (OSError, UnicodeError):

@@ -83,6 +83,16 @@ store_f16 = storer(ir.HalfType(), types.float32, lambda build, x: build.fptrunc(
 
 
 @intrinsic
+def plus(context, total, x):
+    """The sum; of a long one the compiler may choose the order, and so take many at a time."""
+
+    def emit(context, build, signature, values):
+        return build.fadd(*values, flags=("reassoc",))
+
+    return types.float32(types.float32, types.float32), emit
+
+
+@intrinsic
 def take(context, address):
     """The counter at `address`, which goes up by one; no two threads get the same."""
 
