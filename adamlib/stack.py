@@ -1,8 +1,8 @@
 """Many small networks trained at once by a pure rule.
 
 All networks of an `MLPStack` see the same images, so that the first layers of all are one matrix
-product. Each thread takes a slice of the stack forward, back and a step on: what one operation
-leaves is still in the core's cache when the next one reads it.
+product. Each thread takes a slice of the stack through a whole epoch: its weights and buffers, and
+what one operation leaves for the next, are still in the core's cache.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -29,17 +29,17 @@ def train_stack(rule, model, data, epochs, batch_size=128, *, seed=0, after=None
     order, t = torch.Generator().manual_seed(seed), 0
     images, labels = data.x_train.flatten(1), data.y_train
     known = type(model).forward is MLPStack.forward
-    step, threads = (by_slices if known else by_autograd)(rule, model, hyper)
+    advance, losses, threads = (by_slices if known else by_autograd)(rule, model, hyper)
     for epoch in range(1, epochs + 1):
         with threads_of(threads):
-            for x, y in batches(images, labels, batch_size, order):
-                t += 1
-                step(t, x, y)
+            shuffled = list(batches(images, labels, batch_size, order))
+            advance(t, shuffled)
+        t += len(shuffled)
         if after is not None:
             after(epoch, model)
-    with torch.no_grad():  # 32 images at a time: K networks make much of them
-        parts = zip(images.split(32), labels.split(32), strict=True)
-        return sum(stack_loss(model(x), y) * (len(y) / len(labels)) for x, y in parts)
+    with torch.no_grad():  # a part of the images at a time: K networks make much of them
+        parts = zip(images.split(128), labels.split(128), strict=True)
+        return sum(losses(x, y) * (len(y) / len(labels)) for x, y in parts)
 
 
 def stack_loss(logits, y):
@@ -60,25 +60,29 @@ def threads_of(count):
 
 
 def by_autograd(rule, model, hyper):
-    """Return a function (t, x, y) that takes step t with a batch, and PyTorch's threads for it."""
+    """Return (advance, losses, the threads of an operation in advance).
+
+    advance(t, batches) takes a step with each batch, after step t; losses(x, y) are those (K,).
+    """
     weights = list(model.parameters())
     step = stacked.stepper(rule, weights, hyper)
 
-    def take(t, x, y):
-        step(t, torch.autograd.grad(stack_loss(model(x), y).sum(), weights))
+    def advance(t, batches):
+        for now, (x, y) in enumerate(batches, t + 1):
+            step(now, torch.autograd.grad(stack_loss(model(x), y).sum(), weights))
 
-    return take, torch.get_num_threads()
+    return advance, lambda x, y: stack_loss(model(x), y), torch.get_num_threads()
 
 
 def by_slices(rule, model, hyper):
-    """Return the same for an `MLPStack`, whose slices are shared by threads of their own.
+    """Return the same for an `MLPStack`.
 
-    To split each of many small operations would cost more, most where other programs are running.
-    A rule that cannot be compiled may look at the whole stack: then that is the only slice.
+    Slices are shared by threads of their own. To split each of many small operations would cost
+    more, most where other programs are running. A rule that cannot be compiled may look at the
+    whole stack: then that is the only slice.
     """
     weights, threads = [w.detach() for w in model.parameters()], torch.get_num_threads()
-    K = len(weights[0])
-    apart = stacked.can_compile(rule, weights, hyper)
+    K, apart = len(weights[0]), stacked.can_compile(rule, weights, hyper)
     size = min(SLICE, -(-K // threads)) if apart else K
     slices = []
     for part in (slice(start, start + size) for start in range(0, K, size)):
@@ -86,33 +90,47 @@ def by_slices(rule, model, hyper):
         few = [w[part] for w in weights]
         layers = list(zip(few[::2], few[1::2], strict=True))
         slices.append((layers, stacked.stepper(rule, few, own)))
-    workers = min(threads, len(slices))
-    pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
+    pool = ThreadPoolExecutor(min(threads, len(slices)), initializer=alone)
 
-    def take(t, x, y):
-        x = x.T.contiguous()  # (64, B)
-        labels = one_hot(y, 10).T / -len(y)  # (10, B)
-        todo = iter(slices)
+    def advance(t, batches):
+        ready = [(x.T.contiguous(), one_hot(y, 10).T / -len(y)) for x, y in batches]
 
-        def work(_):
-            for layers, step in todo:  # who is done takes the next one
-                step(t, gradients(layers, x, labels))
+        def through(layers, step):
+            for now, (x, labels) in enumerate(ready, t + 1):  # x: (64, B), labels: (10, B)
+                step(now, gradients(layers, x, labels))
 
-        list((pool.map if workers > 1 else map)(work, range(workers)))
+        list((pool.map if apart else map)(through, *zip(*slices, strict=True)))
 
-    return take, 1 if apart else threads
+    def losses(x, y):
+        return torch.cat([stack_loss(outputs(layers, x.T)[-1].mT, y) for layers, _ in slices])
+
+    return advance, losses, 1 if apart else threads
+
+
+def alone():
+    """Let this thread split no operation, and round below 1e-38 to 0.
+
+    The first moment of a silent unit gets that small, and a processor slow where numbers are.
+    """
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+
+
+def outputs(layers, x):
+    """Return [x (64, B), what each hidden layer makes (k, width, B), the logits (k, 10, B)].
+
+    layers: [(weights (k, outputs, inputs), biases (k, outputs, 1)), ...].
+    """
+    found = [x]
+    for w, b in layers[:-1]:
+        found.append(stacked.relu_(w @ found[-1], b))
+    w, b = layers[-1]
+    return [*found, (w @ found[-1]).add_(b)]
 
 
 def gradients(layers, x, labels):
-    """Return the gradients of the losses of a slice; labels (10, B): -1/B at the right digit.
-
-    layers: [(weights (k, outputs, inputs), biases (k, outputs, 1)), ...]; returned as one list.
-    """
-    inputs = [x]  # of each layer: (64, B), (k, width, B), ...
-    for w, b in layers[:-1]:
-        inputs.append(stacked.relu_(w @ inputs[-1], b))
-    w, b = layers[-1]
-    logits = (w @ inputs[-1]).add_(b)  # (k, 10, B)
+    """Return the gradients of the losses of a slice; labels (10, B): -1/B at the right digit."""
+    *inputs, logits = outputs(layers, x)
     d = torch.add(labels, logits.softmax(1), alpha=1 / x.shape[1])  # the loss's, of the logits
     found = [d.sum(2, keepdim=True)]
     for (w, _), h in zip(layers[:0:-1], inputs[:0:-1], strict=True):

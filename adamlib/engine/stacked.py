@@ -36,12 +36,15 @@ def compiled(rule, weights, hyper):
     types = (TYPES[weights[0].dtype],) * (2 + len(starts))
     launch = kernels.Launch(rule, types, [w.numel() for w in weights], K)
     hyper = {name: numbers(value, K) for name, value in hyper.items()}
+    for k, column in enumerate((weights, weights, *buffers)):  # 1 is for the gradients
+        launch.table[:, k] = [x.data_ptr() for x in column]
 
     def step(t, gradients):
-        columns = (weights, [g.contiguous() for g in gradients], *buffers)
-        launch.table[:] = [[x.data_ptr() for x in row] for row in zip(*columns, strict=True)]
+        gradients = [g.contiguous() for g in gradients]
+        launch.table[:, 1] = [g.data_ptr() for g in gradients]
         launch(t, hyper, threads=torch.get_num_threads())
 
+    step.alive = weights, buffers  # whose addresses the table holds
     return step
 
 
@@ -66,10 +69,7 @@ def starts_of(rule):
 
 
 def numbers(value, K):
-    """Return a hyperparameter with NumPy's arrays (K,) for tensors (K, 1, 1).
-
-    Raises ValueError for tensors of any other shape.
-    """
+    """Return a hyperparameter with an array (K,) for a tensor (K, 1, 1); ValueError for others."""
     if isinstance(value, tuple | list):
         return tuple(numbers(each, K) for each in value)
     if not torch.is_tensor(value):
