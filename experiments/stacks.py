@@ -16,8 +16,8 @@ from adamlib.bench import report
 from experiments import stacks_peers
 from experiments.stacks_peers import BATCH
 
-NETWORKS, ROUNDS = 256, 9
-GROWTH, GROWTH_ROUNDS = [4**k for k in range(7)], 3
+NETWORKS, ROUNDS = 256, 15
+GROWTH, GROWTH_ROUNDS = [4**k for k in range(7)], 2
 WEIGHTS = 64 * 64 + 64 + 64 * 10 + 10
 PRODUCTS = 2 * BATCH * (2 * 64 * 64 + 3 * 64 * 10)  # operations: forward and back, per network
 BASE = 64  # networks: two slices; what each further one adds is its memory
@@ -88,7 +88,7 @@ def memory(threads):
     peak = {}
     if sys.platform != "linux":
         return []
-    for K in (BASE, 256, 1024, 4096):
+    for K in (BASE, BASE, 256, 1024, 4096):  # the first may have to compile
         command = [sys.executable, "-c", PROCESS.format(K=K, threads=threads)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         peak[K] = 1024 * int(done.stdout)

@@ -15,8 +15,8 @@ from adamlib import rules
 from adamlib.model import MLPStack
 from adamlib.stack import stack_loss, threads_of, train_stack
 
-BATCH, STEPS = 128, 30
-EPOCHS = 3  # of ten batches each
+BATCH, STEPS = 128, 10
+EPOCHS = 1  # of ten batches
 
 
 def rates(K):

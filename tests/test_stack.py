@@ -170,6 +170,9 @@ def test_the_initial_weights_are_drawn_from_each_networks_seed():
         drawn = torch.empty(65, 5).uniform_(-(64**-0.5), 64**-0.5, generator=draw)
         assert torch.equal(stack.hidden[0][k], drawn[:-1].T)
         assert torch.equal(stack.hidden[1][k, :, 0], drawn[-1])
+        draw.manual_seed(1_000_000 + seed)
+        drawn = torch.empty(6, 10).uniform_(-(5**-0.5), 5**-0.5, generator=draw)
+        assert torch.equal(stack.out[0][k], drawn[:-1].T)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,10 @@ def kernel(job):  # several threads run it at once, and each takes the next chun
             return
         tensor, start = load_i64(chunks, 4 * chunk), load_i64(chunks, 4 * chunk + 1)
         n, row = load_i64(chunks, 4 * chunk + 2), load_i64(chunks, 4 * chunk + 3)
-        sign, decay{numbers} = {loads}
+        at = constants + {size} * row
+        sign, decay{numbers} = (
+{loads}
+        )
 {addresses}
         for i in range(n):
 {body}
@@ -28,8 +31,7 @@ def loop(staged, types):
     the constants, a row or several; then the seed of sr16: bf16 that is rounded at random.
     """
     wide = "f64" if "f64" in types else "f32"
-    count, width = len(types), 2 + staged.count
-    rows = list(enumerate(zip(staged.arrays, types, strict=True)))
+    count, rows = len(types), list(enumerate(zip(staged.arrays, types, strict=True)))
     addresses = [
         f"at_{a} = load_i64(table, {count} * tensor + {k}) + {SIZES[kind]} * start"
         for k, (a, kind) in rows
@@ -43,9 +45,11 @@ def loop(staged, types):
         if a != g:
             random = f", bits, {k - 2}" if kind == "sr16" else ""
             body.append(f"store_{kind}(at_{a}, i, {a}{random})")
+    loads = ", ".join(f"load_{wide}(at, {k})" for k in range(2 + staged.count))
     return LOOP.format(
         numbers="".join(f", c{k}" for k in range(staged.count)),
-        loads=", ".join(f"load_{wide}(constants, {width} * row + {k})" for k in range(width)),
+        size=SIZES[wide] * (2 + staged.count),
+        loads=textwrap.fill(loads, 88, initial_indent=12 * " ", subsequent_indent=12 * " "),
         addresses=textwrap.indent("\n".join(addresses), 8 * " "),
         body=textwrap.indent("\n".join(body), 12 * " "),
     )

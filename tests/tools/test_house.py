@@ -12,7 +12,7 @@ import pytest
 BUDGETS = {
     "check": 450,
     "diagnose": 2200,
-    "engine": 1500,
+    "engine": 1510,
     "runs": 940,
     "sweep": 340,
     "bench": 670,
