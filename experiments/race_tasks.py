@@ -2,6 +2,7 @@
 
 import math
 import time
+from contextlib import nullcontext
 
 import torch
 from torch import nn
@@ -10,7 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from adamlib import data, rules
 from adamlib.engine.adapter import RuleOptimizer
 from adamlib.model import ConvNet, MLPStack
-from adamlib.runs.loop import train
+from adamlib.runs import loop
 from adamlib.stack import stack_loss, train_stack
 from adamlib.sweep.tasks import hyperparameters
 
@@ -87,21 +88,25 @@ def stack(trials, *, task, rule, epochs, batch_size, seed):
 
 
 def convnet(settings, *, task, rule, epochs, batch_size, seed):
-    """Return the result, as of `stack`, of the ConvNet trained with some settings."""
+    """Return the result, as of `stack` but "train", of the ConvNet trained with some settings."""
     cls = type(rule, (RuleOptimizer,), {"rule": staticmethod(getattr(rules, rule))})
     digits = images(task, seed)
     torch.manual_seed(seed)
     model, steps = ConvNet(), epochs * math.ceil(len(digits.y_train) / batch_size)
     optimizer = cls(model.parameters(), hyperparameters(rule, settings))
     scheduler = LambdaLR(optimizer, lambda t: factor(t, steps=steps))
-    how = {"scheduler": scheduler, "seed": seed, "device": "cpu", "progress": False}
+    order, found = torch.Generator().manual_seed(seed), []
+    torch.empty(31 * 2**20, dtype=torch.uint8)  # freed at once: see `train`
     try:
-        history = train(model, digits, optimizer, epochs, batch_size, **how)
+        for _ in range(epochs):
+            for x, y in data.batches(digits.x_train, digits.y_train, batch_size, order):
+                loop.learn(model, optimizer, x, y, nullcontext(), "of a trial")
+                scheduler.step()
+            found.append(loop.evaluate(model, digits.x_test, digits.y_test))
     except FloatingPointError:  # it diverged
-        return {"held_out": [math.nan] * epochs, "train": math.nan, "error": math.nan}
-    curve, last = history["held_out_loss"], history["train_loss"][-1]
-    error = 1 - history["held_out_accuracy"][-1]
-    return {"held_out": short(curve), "train": short(last), "error": short(error)}
+        return {"held_out": [math.nan] * epochs, "error": math.nan}
+    losses, hits = zip(*found, strict=True)
+    return {"held_out": short(list(losses)), "error": short(1 - hits[-1])}
 
 
 def short(value):
