@@ -62,7 +62,9 @@ def kind(lab, known):
         up, down = (shrink(lab, RATE, DECAY, starts=[w]) for w in (1.0, -1.0))
         size = max(abs(up), abs(down))  # 0: the first step only looks
         if math.isfinite(up) and abs(up + down) > 0.01 * size:
-            return {"weight decay": "in the gradient, whatever the weight"}
+            either = linear and known.get("direction") == "the gradient"
+            where = "in the gradient or past it" if either else "in the gradient"
+            return {"weight decay": f"{where}, whatever the weight"}
         return {"weight decay": "by a rule of its own: neither in the gradient nor past it"}
     if float(one[0]) < 0:
         return {"weight decay": "of the wrong sign: weights grow"}

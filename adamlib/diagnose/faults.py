@@ -58,7 +58,7 @@ def faults(p):
     if kind == "no effect":
         said.append("weight_decay has no effect.")
     if "whatever the weight" in kind:
-        said.append("weight_decay adds to the gradient what does not depend on the weight.")
+        said.append("weight_decay adds what does not depend on the weight.")
     if "wrong sign" in kind:
         said.append("weight_decay lets weights grow.")
     if "not times lr" in kind and own:

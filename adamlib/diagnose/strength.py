@@ -54,5 +54,8 @@ def order(lab, scaled):
         "the step, then decay": step + share * (1 - step),
         "the step, then a division": 1 - (1 - step) / (1 + share),
     }
+    shrunk = shrink(lab, STRONG, 0.0, 1.0, starts=[1 - share])
+    if abs(share + shrunk - step - share * (1 - step)) < 1e-6:  # steps that grow with the weight
+        return "either: here the same"
     near = [name for name, moved in forms.items() if abs(both - moved) < 1e-6]
     return near[0] if near else "another"
