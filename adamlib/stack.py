@@ -37,7 +37,7 @@ def train_stack(rule, model, data, epochs, batch_size=128, *, seed=0, after=None
         t += len(shuffled)
         if after is not None:
             after(epoch, model)
-    with torch.no_grad():  # a part of the images at a time: K networks make much of them
+    with torch.no_grad(), threads_of(threads):  # by parts: K networks make much of the images
         parts = zip(images.split(128), labels.split(128), strict=True)
         return sum(losses(x, y) * (len(y) / len(labels)) for x, y in parts)
 
@@ -82,15 +82,10 @@ def by_slices(rule, model, hyper):
     whole stack: then that is the only slice.
     """
     weights, threads = [w.detach() for w in model.parameters()], torch.get_num_threads()
-    K, apart = len(weights[0]), stacked.can_compile(rule, weights, hyper)
-    size = min(SLICE, -(-K // threads)) if apart else K
-    slices = []
-    for part in (slice(start, start + size) for start in range(0, K, size)):
-        own = {name: stacked.of_part(value, part, K) for name, value in hyper.items()}
-        few = [w[part] for w in weights]
-        layers = list(zip(few[::2], few[1::2], strict=True))
-        slices.append((layers, stacked.stepper(rule, few, own)))
+    apart = stacked.can_compile(rule, weights, hyper)
+    slices = cut(rule, weights, hyper, threads) if apart else cut(rule, weights, hyper)
     pool = ThreadPoolExecutor(min(threads, len(slices)), initializer=alone)
+    each = pool.map if apart else map
 
     def advance(t, batches):
         ready = [(x.T.contiguous(), one_hot(y, 10).T / -len(y)) for x, y in batches]
@@ -99,12 +94,27 @@ def by_slices(rule, model, hyper):
             for now, (x, labels) in enumerate(ready, t + 1):  # x: (64, B), labels: (10, B)
                 step(now, gradients(layers, x, labels))
 
-        list((pool.map if apart else map)(through, *zip(*slices, strict=True)))
+        list(each(through, *zip(*slices, strict=True)))
 
     def losses(x, y):
-        return torch.cat([stack_loss(outputs(layers, x.T)[-1].mT, y) for layers, _ in slices])
+        def of(layers, _):
+            return stack_loss(outputs(layers, x.T)[-1].mT, y)
+
+        return torch.cat(list(each(of, *zip(*slices, strict=True))))
 
     return advance, losses, 1 if apart else threads
+
+
+def cut(rule, weights, hyper, threads=None):
+    """Return [(layers, a function that steps), ...] of slices, for threads; None: one slice."""
+    K, slices = len(weights[0]), []
+    size = min(SLICE, -(-K // threads)) if threads else K
+    for part in (slice(start, start + size) for start in range(0, K, size)):
+        own = {name: stacked.of_part(value, part, K) for name, value in hyper.items()}
+        few = [w[part] for w in weights]
+        layers = list(zip(few[::2], few[1::2], strict=True))
+        slices.append((layers, stacked.stepper(rule, few, own)))
+    return slices
 
 
 def alone():

@@ -1,4 +1,4 @@
-"""Time a step of a stack of networks 64-64-10; `python -m experiments stacks`, three minutes.
+"""Time a step of a stack of networks 64-64-10; `python -m experiments stacks`.
 
 Contenders take turns. A ratio compares `train_stack` with a contender round by round, `share` says
 how much of the machine's speed at a large matrix product it reaches with its own products. Where
