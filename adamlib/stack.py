@@ -12,10 +12,10 @@ import torch
 from torch.nn.functional import cross_entropy, one_hot
 
 from adamlib.data import batches
-from adamlib.engine import stacked
+from adamlib.engine import backward, stacked
 from adamlib.model import MLPStack
 
-SLICE = 32  # networks
+SLICE = 64  # networks
 
 
 def train_stack(rule, model, data, epochs, batch_size=128, *, seed=0, after=None, **hyper):
@@ -79,26 +79,29 @@ def by_slices(rule, model, hyper):
 
     Slices are shared by threads of their own. To split each of many small operations would cost
     more, most where other programs are running. A rule that cannot be compiled may look at the
-    whole stack: then that is the only slice.
+    whole stack, which is the only slice then, and may keep its gradients.
     """
     weights, threads = [w.detach() for w in model.parameters()], torch.get_num_threads()
     apart = stacked.can_compile(rule, weights, hyper)
     slices = cut(rule, weights, hyper, threads) if apart else cut(rule, weights, hyper)
     pool = ThreadPoolExecutor(min(threads, len(slices)), initializer=alone)
     each = pool.map if apart else map
+    rooms = []  # that no thread is in
 
     def advance(t, batches):
         ready = [(x.T.contiguous(), one_hot(y, 10).T / -len(y)) for x, y in batches]
 
         def through(layers, step):
+            room = rooms.pop() if rooms else {}
             for now, (x, labels) in enumerate(ready, t + 1):  # x: (64, B), labels: (10, B)
-                step(now, gradients(layers, x, labels))
+                step(now, backward.gradients(layers, x, labels, room if apart else {}))
+            rooms.append(room)
 
         list(each(through, *zip(*slices, strict=True)))
 
     def losses(x, y):
         def of(layers, _):
-            return stack_loss(outputs(layers, x.T)[-1].mT, y)
+            return stack_loss(backward.logits(layers, x.T).mT, y)
 
         return torch.cat(list(each(of, *zip(*slices, strict=True))))
 
@@ -108,7 +111,8 @@ def by_slices(rule, model, hyper):
 def cut(rule, weights, hyper, threads=None):
     """Return [(layers, a function that steps), ...] of slices, for threads; None: one slice."""
     K, slices = len(weights[0]), []
-    size = min(SLICE, -(-K // threads)) if threads else K
+    count = threads * -(-K // (threads * SLICE)) if threads else 1  # as many for each thread
+    size = -(-K // count)
     for part in (slice(start, start + size) for start in range(0, K, size)):
         own = {name: stacked.of_part(value, part, K) for name, value in hyper.items()}
         few = [w[part] for w in weights]
@@ -124,27 +128,3 @@ def alone():
     """
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-
-
-def outputs(layers, x):
-    """Return [x (64, B), what each hidden layer makes (k, width, B), the logits (k, 10, B)].
-
-    layers: [(weights (k, outputs, inputs), biases (k, outputs, 1)), ...].
-    """
-    found = [x]
-    for w, b in layers[:-1]:
-        found.append(stacked.relu_(w @ found[-1], b))
-    w, b = layers[-1]
-    return [*found, (w @ found[-1]).add_(b)]
-
-
-def gradients(layers, x, labels):
-    """Return the gradients of the losses of a slice; labels (10, B): -1/B at the right digit."""
-    *inputs, logits = outputs(layers, x)
-    d = torch.add(labels, logits.softmax(1), alpha=1 / x.shape[1])  # the loss's, of the logits
-    found = [d.sum(2, keepdim=True)]
-    for (w, _), h in zip(layers[:0:-1], inputs[:0:-1], strict=True):
-        found.append(d @ h.mT)
-        d, sums = stacked.mask_(w.mT @ d, h)  # of what the layer below has made, (k, width, B)
-        found.append(sums)
-    return [*found, d @ x.T][::-1]  # all networks have seen the same x: one product

@@ -4,12 +4,12 @@ from itertools import pairwise
 
 import pytest
 import torch
-from torch.nn.functional import relu
+from torch.nn.functional import one_hot, relu
 
-from adamlib import data, rules, stack
-from adamlib.engine import compiler, stacked
+from adamlib import data, rules
+from adamlib.engine import backward, compiler, stacked
 from adamlib.model import MLPStack
-from adamlib.stack import SLICE, gradients, stack_loss, train_stack
+from adamlib.stack import SLICE, stack_loss, train_stack
 
 DIGITS = data.load(device="cpu")
 FEW = DIGITS._replace(x_train=DIGITS.x_train[:200], y_train=DIGITS.y_train[:200])
@@ -38,6 +38,15 @@ def scheduled(w, g, t, m=0, v=0, *, lr):
     return rules.adam(w, g, t, m, v, lr=lr / t**0.5)  # cannot be compiled: it calls a function
 
 
+def remembering(w, g, t, before=0, *, lr):
+    if t > 1:  # cannot be compiled: it branches
+        w = w - lr * (2 * g - before)
+    return w, g
+
+
+EAGER = [scheduled, remembering]
+
+
 class Doubled(MLPStack):
     """A model whose logits are not those of an `MLPStack`."""
 
@@ -54,7 +63,8 @@ def threads():
 
 @pytest.mark.parametrize("model", [MLPStack, Doubled])
 @pytest.mark.parametrize(
-    "rule", [rules.gradient_descent, rules.nesterov, rules.adam, rules.amsgrad, scheduled]
+    "rule",
+    [rules.gradient_descent, rules.nesterov, rules.adam, rules.amsgrad, scheduled, remembering],
 )
 def test_the_losses_are_those_of_autograd_and_the_eager_rule(rule, model):
     lr = each([1e-3, 1e-2, 0.03])
@@ -133,7 +143,9 @@ def test_the_gradients_are_autograds_at_every_depth(sizes):
         for shape in shapes
     ]
     x, y = FEW.x_train[:50].flatten(1).T, FEW.y_train[:50]
-    found = gradients(layers, x.contiguous(), torch.nn.functional.one_hot(y, 10).T / -50)
+    found = backward.gradients(
+        layers, x.contiguous(), torch.nn.functional.one_hot(y, 10).T / -50, {}
+    )
 
     weights, h = [w.requires_grad_() for layer in layers for w in layer], x
     for w, b in layers[:-1]:
@@ -148,9 +160,10 @@ def test_a_compiled_pass_is_what_pytorch_does_and_a_nan_stays():
     h, d = torch.randn(2, 3, 67), torch.randn(2, 3, 67)  # 67: no whole number of vectors
     h[0, 0, :3] = torch.tensor([float("nan"), float("inf"), -float("inf")])
     bias = torch.randn(2, 3, 1)
-    active = stacked.relu_(h.clone(), bias)
+    active, masked, sums = h.clone(), d.clone(), torch.empty(2, 3, 1)
+    stacked.relu_(active, bias)
     torch.testing.assert_close(active, relu(h + bias), rtol=0, atol=0, equal_nan=True)
-    masked, sums = stacked.mask_(d.clone(), active)
+    stacked.mask_(masked, active, sums)
     assert torch.equal(masked, torch.ops.aten.threshold_backward(d, active, 0))
     torch.testing.assert_close(sums, masked.sum(2, keepdim=True), rtol=1e-5, atol=1e-5)  # its order
 
@@ -177,19 +190,19 @@ def test_the_initial_weights_are_drawn_from_each_networks_seed():
 
 @pytest.mark.parametrize(
     "size, rule, sizes",
-    [(K, rules.adam, [3, SLICE, SLICE]), (5, rules.adam, [2, 3]), (K, scheduled, [K])],
+    [(K, rules.adam, [32, 33, 33, 33]), (5, rules.adam, [2, 3]), (K, scheduled, [K])],
 )
 def test_a_stack_is_cut_for_the_threads_but_not_for_a_rule_that_may_look_at_all_of_it(
     threads, monkeypatch, size, rule, sizes
 ):
     threads(2)
-    seen = []
+    seen, gradients = [], backward.gradients
 
     def noted(layers, *others):
         seen.append(len(layers[0][0]))
         return gradients(layers, *others)
 
-    monkeypatch.setattr(stack, "gradients", noted)
+    monkeypatch.setattr(backward, "gradients", noted)
     train_stack(rule, MLPStack(range(size), width=2), FEW, 1, 200, lr=0.01)
     assert sorted(seen) == sizes
 

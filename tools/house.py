@@ -11,13 +11,7 @@ from adamlib.files import write
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "adamlib"
 FRONT = "rules surfaces descent show plots playground data model optim train stack schedules"
-FRONT = (
-    *FRONT.split(),
-    "convert",
-    "mutants",
-    "paper",
-    "files",
-)  # the files at the root, as the book needs them
+FRONT = f"{FRONT} convert mutants paper files".split()  # at the root, as the book needs them
 FOLDERS = ("check", "diagnose", "engine", "runs", "sweep", "bench", "sources")
 INDENT = {"initial_indent": " " * 4, "subsequent_indent": " " * 4}
 BLOCK = re.compile(r"(?<=<!-- tree -->\n```text\n).*?(?=```\n)", re.DOTALL)

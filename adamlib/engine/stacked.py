@@ -117,17 +117,16 @@ def kernel(job):  # d = d where h is above 0, else 0; the sums of its rows
 
 
 def relu_(h, bias):
-    """Return relu(h + bias), in place of h (k, width, B); bias (k, width, 1)."""
-    return h if run("relu", RELU, h, bias) else h.add_(bias).relu_()
+    """Make h (k, width, B) relu(h + bias) in place; bias (k, width, 1)."""
+    if not run("relu", RELU, h, bias):
+        h.add_(bias).relu_()
 
 
-def mask_(d, h):
-    """Return (d where h > 0 and 0 elsewhere, in place of d (k, width, B); its sums over B)."""
-    sums = d.new_empty(*d.shape[:2], 1)
+def mask_(d, h, sums):
+    """Make d (k, width, B) 0 in place where h is not above 0; write its sums over B to `sums`."""
     if not run("mask", MASK, d, h, sums):
         torch.ops.aten.threshold_backward.grad_input(d, h, 0, grad_input=d)
         torch.sum(d, 2, keepdim=True, out=sums)
-    return d, sums
 
 
 def run(name, text, x, *others):
