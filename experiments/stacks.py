@@ -20,7 +20,7 @@ NETWORKS, ROUNDS = 256, 15
 GROWTH, GROWTH_ROUNDS = [4**k for k in range(7)], 2
 WEIGHTS = 64 * 64 + 64 + 64 * 10 + 10
 PRODUCTS = 2 * BATCH * (2 * 64 * 64 + 3 * 64 * 10)  # operations: forward and back, per network
-BASE = 64  # networks: two slices; what each further one adds is its memory
+BASE = 2  # networks: what the others take beyond a process with these is their memory
 PROCESS = """
 import torch
 from adamlib import data, rules

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from torch.nn.functional import one_hot, relu
+from torch.nn.functional import relu
 
 from adamlib import data, rules
 from adamlib.engine import backward, compiler, stacked

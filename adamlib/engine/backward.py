@@ -10,8 +10,13 @@ def memory(layers, B):
 
     The second is for the derivatives by the first. Memory that is new each time is slower.
     """
-    made, back = ([w.new_empty(*b.shape[:2], B) for w, b in layers] for _ in range(2))
-    return made, back, [torch.empty_like(each) for layer in layers for each in layer]
+    gradients = [torch.empty_like(each) for layer in layers for each in layer]
+    return outputs(layers, B), outputs(layers, B), gradients
+
+
+def outputs(layers, B):
+    """Return memory (k, outputs, B) for each layer."""
+    return [w.new_empty(*b.shape[:2], B) for w, b in layers]
 
 
 def product(a, b, out):
@@ -36,7 +41,7 @@ def forward(layers, x, made):
 
 def logits(layers, x):
     """Return the logits (k, 10, B) for x (64, B)."""
-    return forward(layers, x, memory(layers, x.shape[1])[0])
+    return forward(layers, x, outputs(layers, x.shape[1]))
 
 
 def gradients(layers, x, labels, room):
