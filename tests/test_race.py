@@ -1,11 +1,16 @@
-"""The fair race: its schedule and its tasks."""
+"""The fair race: its schedule, its tasks, and that the record is what its rules ask for."""
 
+import json
+import math
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import torch
 
-from experiments import race_tasks
+from experiments import race, race_tasks
+
+RECORD = Path(__file__).parents[1] / "results" / "race.json"
 
 
 def test_the_rate_is_constant_for_three_fifths_and_falls_to_0_after_the_last_step():
@@ -31,3 +36,20 @@ def test_a_network_of_a_stack_is_trained_as_if_it_were_alone():
     settings = [{"lr": 1e-3, "beta1": 0.5}, {"lr": 1e-2, "beta1": 0.9}]
     both, (alone,) = (race_tasks.stack(some, **how) for some in (settings, settings[1:]))
     assert alone["held_out"] == pytest.approx(both[1]["held_out"], rel=1e-3)  # last digits kept
+
+
+def test_the_record_has_all_trials_and_the_best_of_them_as_finalists():
+    tasks = json.loads(RECORD.read_text(encoding="utf-8"))["tasks"]
+    assert list(tasks) == list(race.RACE["tasks"])
+    for task, record in tasks.items():
+        found = {(name, rule) for name, those in record["spaces"].items() for rule in those}
+        assert found == {(name, rule) for name, rule, _ in race.spaces(task)}
+        for trials in (x for those in record["spaces"].values() for x in those.values()):
+            assert {len(column) for column in trials.values()} == {
+                race.RACE["tasks"][task]["trials"]
+            }
+        for rule, those in record["finalists"].items():
+            after = [math.inf if x is None else x for x in record["spaces"]["whole"][rule]["after"]]
+            for budget, runs in those.items():
+                assert after[runs["trial"]] == min(after[: int(budget)])
+                assert len(runs["held_out"]) == len(race.SEEDS)

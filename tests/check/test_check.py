@@ -200,6 +200,29 @@ def to_the_bit(rule):
     return np.array_equal(moves(rule, g), moves(rules.adam, g))
 
 
+def lowest_of(scores, k, q):
+    i = 1
+    while 1 - (1 - i / len(scores)) ** k < q:
+        i += 1
+    return sorted(scores)[i - 1]
+
+
+def put_aside(scores, k, q):
+    n, i = len(scores), 1
+    missed = lambda i: np.prod([max(0, n - i - j) / (n - j) for j in range(k)])  # noqa: E731
+    while 1 - missed(i) < q:
+        i += 1
+    return sorted(scores)[i - 1] if k == n else lowest_of(scores, k, q)
+
+
+def paired(a, b, together=True, ends=(0.025, 0.975)):
+    rng = np.random.default_rng(7)
+    one, other = rng.integers(len(a), size=(2, 10_000, len(a)))
+    other = one if together else other
+    means = np.log(a)[one].mean(axis=1) - np.log(b)[other].mean(axis=1)
+    return tuple(np.quantile(means, ends))
+
+
 @pytest.mark.parametrize(
     ("checker", "answer", "words"),
     [
@@ -279,6 +302,27 @@ def to_the_bit(rule):
         (check.crown, lambda w, x, n: sorted(w)[:n], "0.01 to 0.032 the winner still wins"),
         (check.crown, lambda w, x, n: sorted(w)[::n][:n], "it must return 3 neighboring rates"),
         (check.crown, lambda w, x, n: None, "it must return 3 neighboring rates of the tables, n"),
+        (check.best_of_k, lowest_of, "✓"),
+        (check.best_of_k, lambda s, k, q: float(np.quantile(s, q)), "must be one of the scores"),
+        (
+            check.best_of_k,
+            lambda s, k, q: lowest_of(s, 1, q),
+            "k = 5 and q = 0.51: the lowest of 5",
+        ),
+        (check.best_of_k, lambda s, k, q: lowest_of(s, k, 1 - q), "for 40 scores, k = 1 and q"),
+        (check.best_of_k, put_aside, "k = 25 and q = 0.975: a trial may be drawn twice"),
+        (check.best_of_k, lambda s, k, q: s, "must return one number"),
+        (check.best_of_k, lambda s: s, "raised TypeError"),
+        (check.interval, paired, "✓"),
+        (check.interval, lambda a, b: paired(b, a), "both ends must lie below 0"),
+        (check.interval, lambda a, b: paired(a, b, together=False), "times too wide: is each rule"),
+        (
+            check.interval,
+            lambda a, b: paired(a, b, ends=(0.25, 0.75)),
+            "for 10 seeds, a about 20 %",
+        ),
+        (check.interval, lambda a, b: paired(a, b)[::-1], "two numbers (low, high)"),
+        (check.interval, lambda a, b: None, "two numbers (low, high), not nan"),
         (check.clipped, clipped, "✓"),
         (check.clipped, lambda gs, c: [clipped([g], c)[0] for g in gs], "one norm for all tensors"),
         (check.clipped, lambda gs, c: [np.clip(g, -c, c) for g in gs], "are 3 : 3, not 3 : 4"),
