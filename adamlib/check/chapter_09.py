@@ -48,7 +48,7 @@ def interval(answer):
         if got.shape != (2,) or not got[0] < got[1]:
             return f"{where} it must return two numbers (low, high), not {got}"
         width, due = np.diff(got)[0], np.diff(ends)[0]
-        if np.allclose(got, ends, rtol=0, atol=0.15 * due):
+        if np.allclose(got, ends, rtol=0, atol=0.06 * due):
             continue
         if got[0] > 0:
             return f"{where} both ends must lie below 0, not at {got[0]:.3g} and {got[1]:.3g}"

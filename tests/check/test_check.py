@@ -321,6 +321,11 @@ def paired(a, b, together=True, ends=(0.025, 0.975)):
             lambda a, b: paired(a, b, ends=(0.25, 0.75)),
             "for 10 seeds, a about 20 %",
         ),
+        (
+            check.interval,
+            lambda a, b: paired(a, b, ends=(0.05, 0.95)),
+            "for 10 seeds, a about 20 %",
+        ),
         (check.interval, lambda a, b: paired(a, b)[::-1], "two numbers (low, high)"),
         (check.interval, lambda a, b: None, "two numbers (low, high), not nan"),
         (check.clipped, clipped, "✓"),
