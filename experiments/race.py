@@ -1,4 +1,4 @@
-"""The fair race of nine rules on four tasks, by the rules of race_rules.json: half an hour.
+"""The fair race of nine rules on four tasks, by the rules of race_rules.json: an hour.
 
 `python -m experiments race` searches, runs the finalists and stores what came out. Trials lie in
 _build/race, so that it goes on after a kill; `python -m experiments.race TASK RULE ...` does a
