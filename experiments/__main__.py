@@ -10,8 +10,8 @@ from adamlib import data
 from experiments.record import store
 
 NAMES = ("bias_correction", "convnet", "precision", "epoch", "batch_scaling", "schedules")
-NAMES += ("workers", "depth", "full_batch", "the_paper", "stacks", "race")
-ON_CPU = ("epoch", "workers", "the_paper", "stacks", "race")
+NAMES += ("workers", "depth", "full_batch", "the_paper", "stacks", "race", "weight_decay")
+ON_CPU = ("epoch", "workers", "the_paper", "stacks", "race", "weight_decay")
 
 
 def main():
