@@ -115,6 +115,24 @@ def to_the_norm(gradients, max_norm):
     return [g * max_norm / (norm or 1) for g in gradients]
 
 
+def cautious(w, g, t, m=0, v=0, *, weight_decay, aligned=lambda w, step, g: w * step >= 0, **hyper):
+    new, m, v = rules.adam(w, g, t, m, v, **hyper)
+    return new - hyper["lr"] * weight_decay * w * aligned(w, w - new, g), m, v
+
+
+def cautious_l2(w, g, t, m=0, v=0, *, weight_decay, **hyper):
+    return rules.adam(w, g + weight_decay * w * (w * g > 0), t, m, v, **hyper)
+
+
+def cautious_without_lr(*a, lr, weight_decay, **k):
+    return cautious(*a, lr=lr, weight_decay=weight_decay / lr, **k)
+
+
+def cautious_late(w, *a, lr, weight_decay, **k):
+    new, *state = rules.adam(w, *a, lr=lr, **k)
+    return new - lr * weight_decay * new * (w * (w - new) >= 0), *state
+
+
 def trapezoid(t, steps, warm, cool):
     return min((t + 1) / warm, 1, (steps - t) / cool)
 
@@ -354,6 +372,27 @@ def paired(a, b, together=True, ends=(0.025, 0.975)):
         (check.rounded, shifted, "off; 5 numbers x gave"),
         (check.rounded, lambda x, u: x, "lower 16 bits are 0"),
         (check.rounded, lambda x, u: 0.0, "one bfloat16 for each x"),
+        (check.cautious, cautious, "✓"),
+        (
+            check.cautious,
+            rules.adamw,
+            "a weight at 2 that Adam moves to 2.1 goes to 1.85, not to 2.1",
+        ),
+        (
+            check.cautious,
+            functools.partial(cautious, aligned=lambda w, step, g: w * step < 0),
+            "a weight at 2 that Adam moves to 1.9 goes to 1.9, not to 1.65",
+        ),
+        (
+            check.cautious,
+            functools.partial(cautious, aligned=lambda w, step, g: w * g >= 0),
+            "for a step against the gradient with weight_decay = 0.5 a weight at 2",
+        ),
+        (check.cautious, cautious_l2, "decay touches the weight alone"),
+        (check.cautious, cautious_without_lr, "goes to 0.9, not to 1.65"),
+        (check.cautious, cautious_late, "goes to 1.662, not to 1.65"),
+        (check.cautious, lambda w, *a, **k: w, "must return the three arrays w, m and v"),
+        (check.cautious, lambda w, g: w, "raised TypeError"),
         (check.zero_step, zero_step, "✓"),
         (check.zero_step, lambda w, g, *a, **k: zero_step(w, g * len(g), *a, **k), "not averaged"),
         (check.zero_step, zero_with_own_gradients, "2 workers and 6 weights it leaves Adam on"),
