@@ -16,20 +16,23 @@ chose the networks, the noise and the ranges of the grids):
 - ConvNet. One way is better than another if it is in every seed, and by a point on average.
 """
 
+import json
 import math
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
-from adamlib import data, optim, rules, schedules
+from adamlib import data, files, optim, rules, schedules
 from adamlib.model import ConvNet, DeepConvNet, MLPStack
 from adamlib.stack import stack_loss, train_stack
 from adamlib.train import train
 from experiments.race_tasks import images, short
 
+FOLDER = Path(__file__).parents[1] / "_build" / "weight_decay"
 SEEDS, BATCH = range(1, 11), 128
 RATES = [round(x, 2) for x in np.arange(-3.5, -1.49, 0.25)]  # log10, as all of the grids
 DECAYS = {
@@ -194,15 +197,28 @@ def convnets():
     return rows
 
 
-def measured(digits):
-    """Return the record."""
-    torch.set_num_threads(1)
-    basins = [{"kind": k, **judged(grid(k, e))} for k, e in product(DECAYS, (20, 100))]
-    deep = [
+def deep():
+    """Return the settings of the deep networks, and a row for each decay and seed."""
+    runs = [
         {"kind": kind, "seed": seed, **norms(kind, seed, noisy(seed))}
-        for kind, seed in product(("AdamW", "AdamC", "none"), DEEP["seeds"])
+        for kind, seed in tqdm(list(product(("AdamW", "AdamC", "none"), DEEP["seeds"])), "deep")
     ]
-    about = {**DEEP, "seeds": list(DEEP["seeds"])}
-    told = {"seeds": list(SEEDS), "held_out": len(digits.y_test)}
-    rest = {"memory": memory(), "deep": {**about, "runs": deep}, "convnet": convnets()}
-    return {**told, "basins": basins, **rest}
+    return {**DEEP, "seeds": list(DEEP["seeds"]), "runs": runs}
+
+
+def once(name, make, *given):
+    """Return what make(*given) returns, from _build/weight_decay if it was made there before."""
+    path = FOLDER / f"{name}.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.write(path, files.as_json(make(*given)))
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def measured(digits):
+    """Return the record; its parts lie in _build/weight_decay, so that it goes on after a kill."""
+    torch.set_num_threads(1)
+    jobs = list(product(DECAYS, (20, 100)))
+    grids = [{"kind": k, **judged(once(f"{k}-{e}", grid, k, e))} for k, e in jobs]
+    told = {"seeds": list(SEEDS), "held_out": len(digits.y_test), "basins": grids}
+    return told | {part.__name__: once(part.__name__, part) for part in (deep, memory, convnets)}
