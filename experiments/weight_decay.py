@@ -100,24 +100,34 @@ def lowest(losses, places):
     return places[i] + (places[1] - places[0]) * (left - right) / (left - 2 * middle + right) / 2
 
 
+def bests(mean, decays):
+    """Return the best log decay of each rate that counts, nan for the others."""
+    good = mean.min(axis=1) <= 1.5 * mean.min()
+    return [lowest(row, decays) if ok else math.nan for row, ok in zip(mean, good, strict=True)]
+
+
 def slope(mean, rates, decays):
     """Return the slope of the best log decay over the log rate; mean: (rates, decays)."""
-    good = mean.min(axis=1) <= 1.5 * mean.min()
-    best = np.array([lowest(row, decays) for row in mean])
-    kept = good & np.isfinite(best)
+    best = np.array(bests(mean, decays))
+    kept = np.isfinite(best)
     return np.polyfit(np.array(rates)[kept], best[kept], 1)[0] if kept.sum() > 2 else math.nan
 
 
 def judged(record):
-    """Return a grid's slopes, by errors and by losses, each with an interval over the seeds."""
-    draws, found = np.random.default_rng(0).integers(len(SEEDS), size=(1000, len(SEEDS))), {}
+    """Return a grid with its best log decays and slopes, each slope with its interval."""
+    draws, found, best = (
+        np.random.default_rng(0).integers(len(SEEDS), size=(1000, len(SEEDS))),
+        {},
+        {},
+    )
     for name in ("wrong", "loss"):
         each, axes = np.array(record[name]), (record["rates"], record["decays"])
         drawn = [slope(each[draw].mean(axis=0), *axes) for draw in draws]
         interval = np.nanquantile(drawn, [0.05, 0.95])
         numbers = [slope(each.mean(axis=0), *axes), *interval]
         found[name] = [round(float(x), 2) for x in numbers]
-    return {"slope": found, **record}
+        best[name] = [round(x, 3) for x in bests(each.mean(axis=0), record["decays"])]
+    return {"slope": found, "best": best, **record}
 
 
 def memory():
@@ -221,4 +231,7 @@ def measured(digits):
     jobs = list(product(DECAYS, (20, 100)))
     grids = [{"kind": k, **judged(once(f"{k}-{e}", grid, k, e))} for k, e in jobs]
     told = {"seeds": list(SEEDS), "held_out": len(digits.y_test), "basins": grids}
-    return told | {part.__name__: once(part.__name__, part) for part in (deep, memory, convnets)}
+    told |= {part.__name__: once(part.__name__, part) for part in (deep, memory, convnets)}
+    for row in told["memory"]["rows"]:
+        row["best"] = round(lowest(np.mean(row["wrong"], axis=0), MEMORY_DECAYS), 3)
+    return told
