@@ -12,6 +12,8 @@ from experiments.record import store
 NAMES = ("bias_correction", "convnet", "precision", "epoch", "batch_scaling", "schedules")
 NAMES += ("workers", "depth", "full_batch", "the_paper", "stacks", "race", "weight_decay")
 ON_CPU = ("epoch", "workers", "the_paper", "stacks", "race", "weight_decay")
+NAMES += ("workers", "depth", "full_batch", "the_paper", "stacks", "race", "edge")
+ON_CPU = ("epoch", "workers", "the_paper", "stacks", "race")
 
 
 def main():
