@@ -131,6 +131,17 @@ def cautious_without_lr(*a, lr, weight_decay, **k):
 def cautious_late(w, *a, lr, weight_decay, **k):
     new, *state = rules.adam(w, *a, lr=lr, **k)
     return new - lr * weight_decay * new * (w * (w - new) >= 0), *state
+def edge(rule, **hyper):
+    def largest_root(curvature):
+        _, *state = rule(1.0, curvature, 1, **hyper)
+        columns = [rule(e[0], curvature * e[0], 1, *e[1:], **hyper) for e in np.eye(1 + len(state))]
+        return abs(np.linalg.eigvals(np.array(columns, dtype=float).T)).max()
+
+    low, high = 0.0, 1e6
+    while high - low > 1e-9 * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if largest_root(middle) < 1 else (low, middle)
+    return low
 
 
 def trapezoid(t, steps, warm, cool):
@@ -346,6 +357,30 @@ def paired(a, b, together=True, ends=(0.025, 0.975)):
         ),
         (check.interval, lambda a, b: paired(a, b)[::-1], "two numbers (low, high)"),
         (check.interval, lambda a, b: None, "two numbers (low, high), not nan"),
+        (check.edge, edge, "✓"),
+        (check.edge, lambda rule, lr, **h: lr * edge(rule, lr=lr, **h), "the rate times the curv"),
+        (
+            check.edge,
+            lambda rule, lr, **h: 2 / lr,
+            "momentum = 0.5 it returns 20: there the rule wo",
+        ),
+        (
+            check.edge,
+            lambda rule, **h: 1.01 * edge(rule, **h),
+            "20.2; just below it the walk grows",
+        ),
+        (
+            check.edge,
+            lambda rule, **h: 0.99 * edge(rule, **h),
+            "19.8; just above it the walk still",
+        ),
+        (
+            check.edge,
+            lambda rule, lr, momentum=0, beta=0: 2 * (1 + momentum) / lr,
+            "Nesterov's mom",
+        ),
+        (check.edge, lambda rule, **h: None, "one finite number, not None"),
+        (check.edge, lambda rule: 20.0, "raised TypeError"),
         (check.clipped, clipped, "✓"),
         (check.clipped, lambda gs, c: [clipped([g], c)[0] for g in gs], "one norm for all tensors"),
         (check.clipped, lambda gs, c: [np.clip(g, -c, c) for g in gs], "are 3 : 3, not 3 : 4"),
