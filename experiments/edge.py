@@ -1,4 +1,4 @@
-"""The sharpness of the ConvNet on 64 images; `python -m experiments edge`: 4 minutes.
+"""The sharpness of the ConvNet on 64 images; `python -m experiments edge`: 10 minutes.
 
 All images in every step, so that the surface stands still. `sharpness` is the largest eigenvalue
 of the Hessian, by power iteration that goes on from the eigenvector found before.
