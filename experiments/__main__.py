@@ -14,6 +14,8 @@ NAMES += ("workers", "depth", "full_batch", "the_paper", "stacks", "race", "weig
 ON_CPU = ("epoch", "workers", "the_paper", "stacks", "race", "weight_decay")
 NAMES += ("workers", "depth", "full_batch", "the_paper", "stacks", "race", "edge")
 ON_CPU = ("epoch", "workers", "the_paper", "stacks", "race")
+NAMES += ("workers", "depth", "full_batch", "the_paper", "stacks", "race", "why_adam")
+ON_CPU = ("epoch", "workers", "the_paper", "stacks", "race", "why_adam")
 
 
 def main():
