@@ -34,6 +34,28 @@ def shuffled_batches(n, size, rng):
     return [batches[i] for i in rng.permutation(len(batches) - 1)] + batches[-1:]
 
 
+def signum(w, g, t, m=0, *, lr, beta):
+    m = beta * m + (1 - beta) * g
+    return w - lr * np.sign(m), m
+
+
+def signum_in_place(w, g, t, m=0, *, lr, beta):
+    m = beta * m + (1 - beta) * g
+    w -= lr * np.sign(m)
+    return w, m
+
+
+def signum_by_division(w, g, t, m=0, *, lr, beta):
+    m = beta * m + (1 - beta) * g
+    with np.errstate(invalid="ignore"):
+        return w - lr * m / abs(m), m
+
+
+def signum_without_length(w, g, t, m=0, *, lr, beta):
+    m = beta * m + (1 - beta) * g
+    return w - lr * m, m
+
+
 def by_the_last(values, betas):
     unseen = np.prod(betas)
     return running_mean(values, betas) * (1 - unseen) / (1 - betas[-1] ** len(betas))
@@ -393,6 +415,13 @@ def paired(a, b, together=True, ends=(0.025, 0.975)):
         ),
         (check.clipped, lambda gs, c: np.concatenate(gs, axis=None), "a list of arrays"),
         (check.clipped, lambda gs: gs, "raised TypeError"),
+        (check.signum, signum, "✓"),
+        (check.signum, lambda w, g, t, m=0, *, lr, beta: (w - lr * np.sign(g), m), "not of the av"),
+        (check.signum, lambda *a, **k: (2 * a[0] - signum(*a, **k)[0], 0), "uphill"),
+        (check.signum, lambda *a, **k: signum(*a, **k)[:1], "one buffer, not w and 0"),
+        (check.signum, signum_in_place, "leave those that it gets"),
+        (check.signum, signum_by_division, "0 must move nothing"),
+        (check.signum, signum_without_length, "not by lr = 0.1 along the sign"),
         (check.trapezoid, trapezoid, "✓"),
         (check.trapezoid, lambda t, n, w, c: min(t / w, trapezoid(t, n, 1, c)), "starts at 0"),
         (check.trapezoid, lambda t, n, w, c: trapezoid(t, n - 1, w, c), "last step would be of le"),
