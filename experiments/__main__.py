@@ -16,6 +16,17 @@ NAMES += ("workers", "depth", "full_batch", "the_paper", "stacks", "race", "edge
 ON_CPU = ("epoch", "workers", "the_paper", "stacks", "race")
 NAMES += ("workers", "depth", "full_batch", "the_paper", "stacks", "race", "why_adam")
 ON_CPU = ("epoch", "workers", "the_paper", "stacks", "race", "why_adam")
+NAMES += (
+    "workers",
+    "depth",
+    "full_batch",
+    "the_paper",
+    "stacks",
+    "race",
+    "why_adam",
+    "why_adam_second",
+)
+ON_CPU = ("epoch", "workers", "the_paper", "stacks", "race", "why_adam", "why_adam_second")
 
 
 def main():
