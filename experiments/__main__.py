@@ -26,6 +26,8 @@ NAMES += (
     "why_adam",
     "why_adam_second",
 )
+NAMES += ("workers", "depth", "full_batch", "the_paper", "stacks", "race")
+NAMES += ("why_adam", "why_adam_second")
 ON_CPU = ("epoch", "workers", "the_paper", "stacks", "race", "why_adam", "why_adam_second")
 
 
