@@ -27,8 +27,9 @@ NAMES += (
     "why_adam_second",
 )
 NAMES += ("workers", "depth", "full_batch", "the_paper", "stacks", "race")
-NAMES += ("why_adam", "why_adam_second")
-ON_CPU = ("epoch", "workers", "the_paper", "stacks", "race", "why_adam", "why_adam_second")
+NAMES += ("why_adam", "why_adam_second", "why_adam_whole")
+ON_CPU = ("epoch", "workers", "the_paper", "stacks", "race")
+ON_CPU += ("why_adam", "why_adam_second", "why_adam_whole")
 
 
 def main():

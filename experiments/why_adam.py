@@ -22,7 +22,7 @@ from experiments import why_adam_networks as networks
 
 PLAN = json.loads(Path(__file__).with_name("why_adam_claims.json").read_text(encoding="utf-8"))
 TUNING, SEEDS = PLAN["design"]["tuning seeds"], PLAN["design"]["judging seeds"]
-SIZES, FEW_EPOCHS, STEPS = (8, 16, 32, 64, 128, 256, 512), 70, {16: 5, 128: 38, 1347: 420}
+SIZES, STEPS = (8, 16, 32, 64, 128, 256, 512), {16: 5, 128: 38, 1347: 420}  # 420 steps: epochs
 ADAM = {"rule": rules.adam, "betas": (0.9, 0.999)}
 #: What is trained, as `networks.trained` takes it, and the exponents of its rates.
 PAIR = {
@@ -58,25 +58,29 @@ def balanced(images, count):
     return images._replace(x_train=images.x_train[kept], y_train=images.y_train[kept])
 
 
-def jobs(digits):
-    """Yield (name, images, epochs, batch size, whether the rate falls, contenders)."""
+def tasks(digits):
+    """Return [(name, images, epochs, batch sizes, may the rate be constant, too)]."""
     zipf = race_tasks.images("Zipf softmax", 0)
     few = balanced(digits, len(zipf.y_train))
-    tasks = (("digits", digits, 20), ("Zipf digits", zipf, FEW_EPOCHS))
-    tasks += (("balanced digits", few, FEW_EPOCHS),)
-    for (task, images, epochs), falls in itertools.product(tasks, (True, False)):
-        if task == "balanced digits" and not falls:
-            continue
-        N = len(images.y_train)
-        for size in [*(B for B in SIZES if B < N), N]:
+    given = (("digits", digits, 20, True), ("Zipf digits", zipf, 70, True))
+    given += (("balanced digits", few, 70, False),)
+    counts = [len(images.y_train) for _, images, *_ in given]
+    sizes = [[*(B for B in SIZES if B < N), N] for N in counts]
+    return [(*g[:3], each, g[3]) for g, each in zip(given, sizes, strict=True)]
+
+
+def jobs(those, steps):
+    """Yield (name, images, epochs, batch size, whether the rate falls, contenders)."""
+    for (task, images, epochs, sizes, both), falls in itertools.product(those, (True, False)):
+        for size in sizes if falls or both else ():
             cast = PAIR
             if task == "digits" and falls:
                 cast = PAIR | {8: AT_8, 128: GELU | TURNED | AT_128}.get(size, {})
-                cast |= GELU | TURNED | AT_ALL if size == N else {}
+                cast |= GELU | TURNED | AT_ALL if size == sizes[-1] else {}
             name = f"{task}, {'falling' if falls else 'constant'}, {size}"
             yield name, images, epochs, size, falls, cast
-    for size, epochs in STEPS.items():
-        yield f"digits, 420 steps, {size}", digits, epochs, size, True, PAIR
+    for size, epochs in steps.items():
+        yield f"digits, 420 steps, {size}", those[0][1], epochs, size, True, PAIR
 
 
 def tuned(tries, ks):
@@ -124,16 +128,20 @@ def best_setting(record):
     return {name: min(those, key=lambda x: x.get("score", 0)) for name, those in groups.items()}
 
 
-def measured(digits):
-    """Return the record; its claims are judged where it is shown."""
+def record_of(those):
+    """Return {run: {contender: its record}} of jobs."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)  # a silent unit has such momenta, and they are slow
-    began, record = time.perf_counter(), {}
-    work = [(*job[:-1], *each) for job in jobs(digits) for each in job[-1].items()]
+    record, work = {}, [(*job[:-1], *each) for job in those for each in job[-1].items()]
     for run, images, epochs, size, falls, name, (how, ks) in tqdm(work, unit="contender"):
-        rare = run == "Zipf digits, falling, 386"
+        rare = run.startswith("Zipf digits, falling") and size == len(images.y_train)
         found = compared(how, ks, images, epochs, size, falls, rare)
         record.setdefault(run, {}).update({name + key: x for key, x in found.items()})
-    record = {run: best_setting(those) for run, those in record.items()}
-    record |= more.quadratics() | more.convnet(digits)
+    return {run: best_setting(each) for run, each in record.items()}
+
+
+def measured(digits):
+    """Return the record; its claims are judged where it is shown."""
+    began = time.perf_counter()
+    record = record_of(jobs(tasks(digits), STEPS)) | more.quadratics() | more.convnet(digits)
     return {"seconds": round(time.perf_counter() - began), "runs": record}
