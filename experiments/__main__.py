@@ -1,6 +1,6 @@
 """Regenerate results/: `python -m experiments depth` one record, without a name all of them.
 
-All of them take about two hours on one CPU core. Chapters draw these files.
+All of them take about four hours on one CPU core. Chapters draw these files.
 """
 
 import argparse
@@ -10,25 +10,9 @@ from adamlib import data
 from experiments.record import store
 
 NAMES = ("bias_correction", "convnet", "precision", "epoch", "batch_scaling", "schedules")
-NAMES += ("workers", "depth", "full_batch", "the_paper", "stacks", "race", "weight_decay")
-ON_CPU = ("epoch", "workers", "the_paper", "stacks", "race", "weight_decay")
-NAMES += ("workers", "depth", "full_batch", "the_paper", "stacks", "race", "edge")
-ON_CPU = ("epoch", "workers", "the_paper", "stacks", "race")
-NAMES += ("workers", "depth", "full_batch", "the_paper", "stacks", "race", "why_adam")
-ON_CPU = ("epoch", "workers", "the_paper", "stacks", "race", "why_adam")
-NAMES += (
-    "workers",
-    "depth",
-    "full_batch",
-    "the_paper",
-    "stacks",
-    "race",
-    "why_adam",
-    "why_adam_second",
-)
-NAMES += ("workers", "depth", "full_batch", "the_paper", "stacks", "race")
+NAMES += ("workers", "depth", "full_batch", "the_paper", "stacks", "race", "weight_decay", "edge")
 NAMES += ("why_adam", "why_adam_second", "why_adam_whole")
-ON_CPU = ("epoch", "workers", "the_paper", "stacks", "race")
+ON_CPU = ("epoch", "workers", "the_paper", "stacks", "race", "weight_decay")
 ON_CPU += ("why_adam", "why_adam_second", "why_adam_whole")
 
 
