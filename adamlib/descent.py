@@ -1,4 +1,4 @@
-"""The walk of a rule over a surface."""
+"""The walk of a rule over a surface, or over given gradients."""
 
 import numpy as np
 
@@ -21,4 +21,18 @@ def descend(rule, grad, w, steps, **hyper):
         for t in range(1, steps + 1):
             w, *state = rule(w, grad(w), t, *state, **hyper)
             path.append(w)
+    return np.stack(np.broadcast_arrays(*path))
+
+
+def follow(rule, gradients, w, *, lr, inside=(-1, 1), **hyper):
+    """Return the path of `rule` from `w` where step t sees gradients[t - 1], wherever w is.
+
+    The setting of online learning: the losses are given, and linear; the learning rate of step t is
+    lr / √t; a step that leaves `inside` = (low, high) ends at its border. `w` and `hyper` may be
+    arrays, of walks side by side. Returns the shape of `descend`.
+    """
+    path, state = [np.asarray(w, dtype=float)], ()
+    for t, g in enumerate(gradients, start=1):
+        w, *state = rule(path[-1], g, t, *state, lr=lr / t**0.5, **hyper)
+        path.append(np.clip(w, *inside))
     return np.stack(np.broadcast_arrays(*path))

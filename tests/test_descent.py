@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from adamlib import rules, surfaces
-from adamlib.descent import descend
+from adamlib.descent import descend, follow
 
 SURFACES = {
     "bowl": surfaces.quadratic([1, 10]),
@@ -103,3 +103,18 @@ def test_the_start_must_be_finite():
 def test_a_misspelt_hyperparameter_raises():
     with pytest.raises(TypeError, match="learning_rate"):
         descend(rules.adam, lambda w: w, [1.0, 2.0], 3, learning_rate=0.1)
+
+
+def test_following_gradients_takes_the_rule_s_steps_at_a_falling_rate():
+    path = follow(rules.gradient_descent, [3.0, -1.0, -1.0], 0.5, lr=0.3)
+    np.testing.assert_allclose(
+        path, [0.5, -0.4, -0.4 + 0.3 / 2**0.5, -0.4 + 0.3 / 2**0.5 + 0.3 / 3**0.5]
+    )
+
+
+def test_following_gradients_stays_inside_and_walks_many_side_by_side():
+    path = follow(rules.adam, [1.0] * 5, 0.0, lr=np.array([0.1, 9.0]), inside=(-2, 2), betas=(0, 0))
+    assert path.shape == (6, 2) and path[-1, 1] == -2
+    np.testing.assert_allclose(
+        path[:, 0], -0.1 * np.cumsum([0, *np.arange(1, 6) ** -0.5]), rtol=1e-7
+    )

@@ -230,6 +230,45 @@ def crown_where_the_loser_is_best(winner, loser, n):
     return rates[i : i + n]
 
 
+def adopt(w, g, t, m=0, v=0, *, lr, betas, eps):
+    if t == 1:
+        return w, m, g**2
+    m = betas[0] * m + (1 - betas[0]) * g / np.maximum(v**0.5, eps)
+    return w - lr * m, m, betas[1] * v + (1 - betas[1]) * g**2
+
+
+def adopt_with_its_own_gradient(w, g, t, m=0, v=0, *, lr, betas, eps):
+    v = betas[1] * v + (1 - betas[1]) * g**2 if t > 1 else g**2
+    m = betas[0] * m + (1 - betas[0]) * g / np.maximum(v**0.5, eps) if t > 1 else m
+    return w - lr * m, m, v
+
+
+def adopt_momentum_first(w, g, t, m=0, v=0, *, lr, betas, eps):
+    if t == 1:
+        return w, m, g**2
+    m = betas[0] * m + (1 - betas[0]) * g
+    return w - lr * m / np.maximum(v**0.5, eps), m, betas[1] * v + (1 - betas[1]) * g**2
+
+
+def adopt_from_a_zero_ruler(w, g, t, m=0, v=0, *, lr, betas, eps):
+    return adopt(w, g, t + 1, m, v, lr=lr, betas=betas, eps=eps)
+
+
+def adopt_without_memory(w, g, t, m=0, v=0, *, lr, betas, eps):
+    return adopt(w, g, t, 0, v, lr=lr, betas=betas, eps=eps)
+
+
+def adopt_with_a_sum(w, g, t, m=0, v=0, *, lr, betas, eps):
+    less = g * np.maximum(v**0.5, eps) / (v**0.5 + eps)
+    w, m, _ = adopt(w, less, t, m, v, lr=lr, betas=betas, eps=eps)
+    return w, m, betas[1] * v + (1 - betas[1]) * g**2 if t > 1 else g**2
+
+
+def adopt_uphill(w, g, t, m=0, v=0, **hyper):
+    w, m, v = adopt(w, g, t, m, v, **hyper)
+    return w + hyper["lr"] * 1.9 * m * (t > 3), m, v
+
+
 def steady(rule):
     return np.allclose(moves(rule, [2.0] * 50), 1)
 
@@ -403,6 +442,15 @@ def paired(a, b, together=True, ends=(0.025, 0.975)):
         ),
         (check.edge, lambda rule, **h: None, "one finite number, not None"),
         (check.edge, lambda rule: 20.0, "raised TypeError"),
+        (check.adopt, adopt, "✓"),
+        (check.adopt, lambda *a, **h: adopt(*a, **h)[0], "must return three values, w, m and v"),
+        (check.adopt, adopt_from_a_zero_ruler, "w must stay at 1, not go to -1e+06"),
+        (check.adopt, rules.adam, "w must stay at 1, not go to 0.5"),
+        (check.adopt, adopt_with_its_own_gradient, "this one holds g itself already"),
+        (check.adopt, adopt_momentum_first, "not the bare ones"),
+        (check.adopt, adopt_without_memory, "from m = 2, v = 4, g = 8 it must be 2.5"),
+        (check.adopt, adopt_with_a_sum, "max(√v, eps), no sum"),
+        (check.adopt, adopt_uphill, "with β2 = 0.0 it ends at"),
         (check.clipped, clipped, "✓"),
         (check.clipped, lambda gs, c: [clipped([g], c)[0] for g in gs], "one norm for all tensors"),
         (check.clipped, lambda gs, c: [np.clip(g, -c, c) for g in gs], "are 3 : 3, not 3 : 4"),
