@@ -9,10 +9,10 @@ from adamlib.check.chapter_06 import corrected_mean
 from adamlib.check.chapter_07 import properties
 from adamlib.check.chapter_08 import beats, crown
 from adamlib.check.chapter_09 import best_of_k, interval
+from adamlib.check.chapter_10 import adopt
 from adamlib.check.chapter_11 import cautious
 from adamlib.check.chapter_12 import edge
 from adamlib.check.chapter_13 import signum
-from adamlib.check.chapter_10 import adopt
 from adamlib.check.chapter_14 import trapezoid
 from adamlib.check.chapter_15 import clipped
 from adamlib.check.chapter_16 import rounded
