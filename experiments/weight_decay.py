@@ -18,6 +18,7 @@ chose the networks, the noise and the ranges of the grids):
 
 import json
 import math
+import zlib
 from itertools import product
 from pathlib import Path
 
@@ -217,8 +218,9 @@ def deep():
 
 
 def once(name, make, *given):
-    """Return what make(*given) returns, from _build/weight_decay if it was made there before."""
-    path = FOLDER / f"{name}.json"
+    """Return what make(*given) returns, from FOLDER if the same constants made it there before."""
+    told = {k: str(v) for k, v in globals().items() if k.isupper() and k != "FOLDER"}
+    path = FOLDER / f"{name}-{zlib.crc32(repr(told).encode()):08x}.json"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write(path, files.as_json(make(*given)))

@@ -51,3 +51,12 @@ def test_a_share_of_the_noisy_digits_is_their_beginning():
     whole, part = weight_decay.noisy(3), weight_decay.noisy(3, 0.25)
     assert len(part.y_train) == len(whole.y_train) // 4
     assert (part.y_train == whole.y_train[: len(part.y_train)]).all()
+
+
+def test_a_part_is_made_again_when_a_grid_changes(tmp_path, monkeypatch):
+    monkeypatch.setattr(weight_decay, "FOLDER", tmp_path)
+    made = []
+    for rates in ([-3.0], [-3.0], [-3.0, -2.0]):
+        monkeypatch.setattr(weight_decay, "RATES", rates)
+        weight_decay.once("part", lambda: made.append(1) or made)
+    assert len(made) == 2
