@@ -498,7 +498,13 @@ def paired(a, b, together=True, ends=(0.025, 0.975)):
         (
             check.cautious,
             functools.partial(cautious, aligned=lambda w, step, g: w * g >= 0),
-            "for a step against the gradient with weight_decay = 0.5 a weight at 2",
+            "against the gradient with lr = 0.25, betas = (0.5, 0.75), eps = 0.5, v = 1 and "
+            "weight_decay = 0.5 a weight at 2",
+        ),
+        (
+            check.cautious,
+            functools.partial(cautious, aligned=lambda w, step, g: w * step > 0),
+            "a weight at 2 that Adam moves to 2 goes to 2, not to 1.75",
         ),
         (check.cautious, cautious_l2, "decay touches the weight alone"),
         (check.cautious, cautious_without_lr, "goes to 0.9, not to 1.65"),
