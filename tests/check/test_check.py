@@ -153,6 +153,8 @@ def cautious_without_lr(*a, lr, weight_decay, **k):
 def cautious_late(w, *a, lr, weight_decay, **k):
     new, *state = rules.adam(w, *a, lr=lr, **k)
     return new - lr * weight_decay * new * (w * (w - new) >= 0), *state
+
+
 def edge(rule, **hyper):
     def largest_root(curvature):
         _, *state = rule(1.0, curvature, 1, **hyper)
