@@ -29,3 +29,5 @@ def signum(answer):
             if np.allclose(step, -0.1 * np.sign(m)):
                 return f"{problem}: uphill"
             return f"{problem}, not by lr = 0.1 along the sign of each average"
+        if not np.allclose(state[0], m, rtol=1e-9, atol=1e-12):
+            return f"{where} its buffer is {state[0]}, not Adam's average of the gradients, {m}"

@@ -51,6 +51,11 @@ def signum_by_division(w, g, t, m=0, *, lr, beta):
         return w - lr * m / abs(m), m
 
 
+def signum_with_a_sum(w, g, t, m=0, *, lr, beta):
+    m = beta * m + g
+    return w - lr * np.sign(m), m
+
+
 def signum_without_length(w, g, t, m=0, *, lr, beta):
     m = beta * m + (1 - beta) * g
     return w - lr * m, m
@@ -470,6 +475,7 @@ def paired(a, b, together=True, ends=(0.025, 0.975)):
         (check.signum, lambda *a, **k: (2 * a[0] - signum(*a, **k)[0], 0), "uphill"),
         (check.signum, lambda *a, **k: signum(*a, **k)[:1], "one buffer, not w and 0"),
         (check.signum, signum_in_place, "leave those that it gets"),
+        (check.signum, signum_with_a_sum, "not Adam's average of the gradients"),
         (check.signum, signum_by_division, "0 must move nothing"),
         (check.signum, signum_without_length, "not by lr = 0.1 along the sign"),
         (check.trapezoid, trapezoid, "✓"),
