@@ -35,7 +35,7 @@ def stage(rule):
     function = definition(rule)
     w, g, t, *buffers = (argument.arg for argument in function.args.args)
     hyper = tuple(argument.arg for argument in function.args.kwonlyargs)
-    hoist, once, lines = _Hoist(arrays={w, g, *buffers}, scalars={t, *hyper}), [], []
+    hoist, once, lines = _Hoist(rule.__name__, {w, g, *buffers}, {t, *hyper}), [], []
     if not isinstance(function.body[-1], ast.Return):
         raise ValueError(f"{rule.__name__} must return {', '.join((w, *buffers))}")
     for statement in function.body:
@@ -93,8 +93,8 @@ def own(name):
 class _Hoist(ast.NodeTransformer):
     """Replaces what has no array in it by a constant; writes squares and roots as such."""
 
-    def __init__(self, arrays, scalars):
-        self.arrays, self.scalars, self.constants = arrays, scalars, {}
+    def __init__(self, rule, arrays, scalars):
+        self.rule, self.arrays, self.scalars, self.constants = rule, arrays, scalars, {}
 
     def is_scalar(self, node):
         names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
@@ -123,4 +123,4 @@ class _Hoist(ast.NodeTransformer):
             case ast.Compare(left=left, ops=[op], comparators=[right]):  # True counts as 1
                 comparison = ast.Compare(self.visit(left), [op], [self.visit(right)])
                 return ast.Call(ast.Name("number"), [comparison], [])
-        raise ValueError(f"a rule cannot be compiled that contains `{ast.unparse(node)}`")
+        raise ValueError(f"{self.rule} cannot be compiled: it has `{ast.unparse(node)}`")

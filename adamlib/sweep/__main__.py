@@ -3,14 +3,15 @@
 import argparse
 import tempfile
 from functools import partial
-from inspect import getmembers, isfunction
+from inspect import getmembers, isfunction, signature
 
 from adamlib import files, rules
 from adamlib.bench.report import table
 from adamlib.sweep import run, tasks
 from adamlib.sweep.trials import check
 
-RULES = [name for name, _ in getmembers(rules, isfunction)]
+TAKES = {name: {*signature(x).parameters} for name, x in getmembers(rules, isfunction)}
+RULES = [name for name, takes in TAKES.items() if "t" in takes and "eigh" not in takes]
 SPACE = "NAME=SCALE:LOW:HIGH (linear, log, or log1m: log of 1 - x) or NAME=choice:A:B:C"
 
 
