@@ -37,7 +37,7 @@ FACTORS = [
     ("larger(E, mean_square(w) ** 0.5)", "times the RMS of the weights, at least {E}"),
     (
         "S * (1 - T) ** 0.5 / (V ** 0.5 + E) + (C <= 5)",
-        "root of {V}, plus {E}, over the root of 1 - {T}; its inverse times {S}, plus 1 if {C} <= 5",
+        "root of {V}, plus {E}; above it {S} and the root of 1 - {T}; plus 1 where {C} <= 5",
     ),
 ]
 
@@ -79,7 +79,7 @@ class _Reader:
         memory = [f"`{name}`: {words}" for name, words in self.memory.items()] + self.found.memory
         four = memory, *self.found[1:4]
         absent = ["none"], ["none"], ["1: nothing divides"], ["none"]
-        absent = ["not read"] * 4 if self.found.unread else absent
+        absent = [["not read"]] * 4 if self.found.unread else absent
         return Slots(*(a or b for a, b in zip(four, absent, strict=True)), self.found.unread)
 
     def read(self, statement, when=""):

@@ -16,7 +16,7 @@ CHOICES = {
         "sum": "fading sum",
         "average": "average",
         "corrected": "average, corrected",
-        "slow": "corrected, and a slow one",
+        "slow": "corrected, plus a slow average",
     },
     "direction": {
         "plain": "as it is",
@@ -26,11 +26,11 @@ CHOICES = {
     "magnitude": {
         "none": "none",
         "sign": "its own size: the sign",
-        "sum": "root of a sum",
-        "average": "root of an average",
-        "corrected": "corrected root",
-        "maximum": "corrected root of the maximum",
-        "fading": "fading maximum",
+        "sum": "root of the sum of g²",
+        "average": "root of an average of g²",
+        "corrected": "the same, corrected",
+        "maximum": "the same, never to shrink",
+        "fading": "fading maximum of |g|",
     },
     "decay": {"none": "none", "l2": "L2, in the gradient", "decoupled": "decoupled"},
 }

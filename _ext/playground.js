@@ -396,4 +396,4 @@ class Playground {
   }
 }
 
-for (const box of document.querySelectorAll(".playground")) new Playground(box);
+const playgrounds = Array.from(document.querySelectorAll(".playground"), (box) => new Playground(box));

@@ -78,13 +78,16 @@ def presets(notebook):
     return found
 
 
-def controls(preset):
-    """The live playground as HTML, everything where the preset has it."""
+def controls(preset, rules=RULES, shared=None):
+    """The live playground as HTML, everything where the preset has it.
+
+    rules: the names of the rows, in order. shared: the sliders below them, if not the rules' own.
+    """
     text = (HERE / "playground.html").read_text(encoding="utf-8")
     limits = {"low": log10(RATES[0]), "high": log10(RATES[1]), "most_steps": MOST_STEPS}
     limits["most_nines"] = round(-log10(1 - LARGEST_BETA), 9)
-    data = {"preset": preset, "data": json.dumps(preset), "sliders": sliders(preset)}
-    names = {"maps": MAPS, "rules": RULES}  # in their own order: a notebook's JSON is sorted
+    data = {"preset": preset, "data": json.dumps(preset), "sliders": shared or sliders(preset)}
+    names = {"maps": MAPS, "rules": rules}  # in their own order: a notebook's JSON is sorted
     return jinja2.Environment(autoescape=True).from_string(text).render(data | names | limits)
 
 
