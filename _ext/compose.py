@@ -34,11 +34,11 @@ CHOICES = {
     },
     "decay": {"none": "none", "l2": "L2, in the gradient", "decoupled": "decoupled"},
 }
-OLD = "needs an average as it was before this gradient; at t = 1 its correction would be 0 / 0"
+OLD = "needs the average uncorrected: the old one starts at 0/0"
 #: Why a memory and a direction do not go together.
 WHY = {
-    ("none", "ahead"): "needs a memory: there is nothing to look along",
-    ("none", "mix"): "needs a memory: there is nothing to mix the gradient with",
+    ("none", "ahead"): "needs a memory to look along",
+    ("none", "mix"): "needs a memory to mix with",
     ("sum", "mix"): "needs an average: a sum is up to 1 / (1 − β) times as long as a gradient",
     ("corrected", "mix"): OLD,
     ("slow", "ahead"): "needs one memory: two would look two different ways",

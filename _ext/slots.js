@@ -33,8 +33,9 @@ function named([...choice]) {
   const [rule, how] = NAMES[choice.join(" ")] || [];
   if (rule) return [rule, how];
   const decay = choice.pop(), [plain, but] = NAMES[`${choice.join(" ")} none`] || [];
-  const added = decay === "l2" ? "L2 in the gradient" : "a decoupled decay";
-  return plain ? [plain, [but, added].filter(Boolean).join(", and ")] : [];
+  if (!plain || (decay !== "l2" && but.startsWith("lr"))) return [];  // lr is in such a decay, too
+  return [plain, [but, decay === "l2" ? "L2 in the gradient" : "a decoupled decay"]
+    .filter(Boolean).join(", and ")];
 }
 
 class Slots {

@@ -7,7 +7,6 @@ import inspect
 import json
 import re
 from pathlib import Path
-from zlib import crc32
 
 import compose
 import jinja2
@@ -18,7 +17,7 @@ from javascript import javascript, value
 from markupsafe import Markup, escape
 from sphinx.util.docutils import SphinxDirective
 
-from adamlib import rules
+from adamlib import rules, surfaces
 
 HERE = Path(__file__).parent
 YOURS = "your rule"
@@ -169,9 +168,10 @@ class Part(SphinxDirective):
 
     def run(self):
         """The HTML of the table or of the composer."""
-        for name in ("slots.html", "playground.html", "anatomy.py", "patterns.py", "compose.py"):
-            self.env.note_dependency(str(HERE / name))
-        self.env.note_dependency(inspect.getsourcefile(rules))
+        for file in (*HERE.glob("slots.*"), *HERE.glob("playground.*"), *HERE.glob("*.py")):
+            self.env.note_dependency(str(file))
+        for module in (rules, surfaces):
+            self.env.note_dependency(inspect.getsourcefile(module))
         html = {"slots": composer, "slot-table": table}[self.name]()
         return [nodes.raw("", html, format="html", slots=True)]
 
@@ -194,7 +194,6 @@ def add_files(app, pagename, templatename, context, doctree):
 
 def setup(app):
     """The extension's metadata, for Sphinx."""
-    app.add_config_value("slots_made_of", crc32(script().encode()), "env")
     app.add_directive("slots", Part)
     app.add_directive("slot-table", Part)
     app.connect("builder-inited", write_files)

@@ -6,6 +6,8 @@ import inspect
 import pytest
 import slots as extension
 from anatomy import slots
+from building import ROOT
+from compose import NAMES
 from patterns import code, holes_of
 
 from adamlib import rules
@@ -16,16 +18,15 @@ M = "`m`: average of `g`, share of the past `beta1`; corrected: `m_hat = m / (1 
 V = "`v`: average of `g**2`, share of the past `beta2`; corrected: `v_hat = v / (1 - beta2**t)`"
 B = "`b`: fading sum of `g`, share of the past `momentum`"
 MEAN = "`b`: average of `g`, share of the past `momentum`"
-ROOT, SIGN = "root of `v_hat`, plus `eps`", "its own size: the sign is left"
-AXES = "`{}`: eigenvectors of `{}`, anew when `(t - 1) % every == 0`"
+RULER, SIGN = "root of `v_hat`, plus `eps`", "its own size: the sign is left"
 #: What a reader of the rules would write, in the order memory, direction, magnitude, decay.
 BY_HAND = {
     "gradient_descent": ([NONE], ["`g`"], [FREE], [NONE]),
     "momentum": ([B], ["`b`"], [FREE], [NONE]),
     "nesterov": ([B], ["`g + momentum * b`, a look-ahead mix"], [FREE], [NONE]),
     "adagrad": (["`s`: sum of every `g**2` so far"], ["`g`"], ["root of `s`, plus `eps`"], [NONE]),
-    "adam": ([M, V], ["`m_hat`"], [ROOT], [NONE]),
-    "adamw": ([M, V], ["`m_hat`"], [ROOT], [GIVEN]),
+    "adam": ([M, V], ["`m_hat`"], [RULER], [NONE]),
+    "adamw": ([M, V], ["`m_hat`"], [RULER], [GIVEN]),
     "adamax": (
         [
             M.replace("m_hat = ", ""),
@@ -161,3 +162,11 @@ def test_the_table_has_a_row_for_every_rule_and_a_header_for_every_cell():
     assert html.count('scope="row"') == 18 and html.count('scope="col"') == 5
     assert html.count("<td ") == 18 * 4 and "`" not in html
     assert "<div>average" not in html  # a memory has its buffer's name before it
+
+
+def test_the_page_counts_right():
+    page = (ROOT / "chapters/slots.md").read_text(encoding="utf-8")
+    every, seen = len(extension.every_rule()), len(MUTANTS) - len(UNSEEN)
+    assert f"this book's {every} rules" in page and f"slots of {every} rules" in page
+    assert f"other {seen} [broken" in page
+    assert len(NAMES) == 12 and "Twelve of" in page  # what the composer can compose

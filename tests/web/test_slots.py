@@ -180,18 +180,40 @@ def test_the_page_walks_as_python_does(engine, choice):
 VALLEY = "valley κ=10 turned 45°", START, STEPS
 
 
-def test_the_page_names_what_has_a_name(engine):
-    for choice in ALL:
-        rule = compose.NAMES.get(choice) or compose.KIN.get(choice, [None])[0]
-        plain = (*choice[:3], "none")
-        rule = rule or compose.NAMES.get(plain) or compose.KIN.get(plain, [None])[0]
-        found = called(engine, "named", choice)
-        assert found[:1] == [rule] * bool(rule)
-        assert (choice in compose.NAMES) == (found[1:] == [""])
-    assert called(engine, "named", ["average", "plain", "none", "l2"]) == [
-        "momentum",
-        "lr * (1 - momentum) in place of lr, and L2 in the gradient",
-    ]
+DECAYS = {"l2": "L2 in the gradient", "decoupled": "a decoupled decay"}
+
+
+@pytest.mark.parametrize("choice", ALL, ids="-".join)
+def test_what_the_page_calls_a_composition_walks_alike(engine, choice):
+    name, words = called(engine, "named", choice) or [None, ""]
+    assert (choice in compose.NAMES) == (name is not None and words == "")
+    if name is None:
+        assert choice not in compose.KIN
+        return
+    *changes, decay = words.split(", and ") if choice[3] != "none" else [words, ""]
+    own = settings(getattr(rules, name), **OTHER.get((*changes, "")[0] or decay, {}))
+    added = {"l2": DECAYS["l2"], "decoupled": DECAYS["decoupled"]}.get(choice[3]) == decay
+
+    def rule(w, g, t, *state, **hyper):
+        if added and choice[3] == "l2":
+            g = g + HYPER["weight_decay"] * w
+        if added and choice[3] == "decoupled":
+            w = w - HYPER["lr"] * HYPER["weight_decay"] * w
+        return getattr(rules, name)(w, g, t, *state, **hyper)
+
+    path = descend(rule, GRAD, START, STEPS, **own)
+    assert apart(path, walk(compose.compose(choice))) < 1e-12  # other roundings, 200 times
+
+
+def test_a_slow_average_moves_the_walk_of_adam_by_a_hundredth():
+    preset = extension.PRESET
+    given = {"lr": preset["rates"][extension.YOURS]}
+    (beta1, beta2), steps = preset["betas"], preset["steps"]
+    grad = MAPS[preset["surface"]].surface.grad
+    adam = descend(rules.adam, grad, preset["start"], steps, betas=(beta1, beta2), **given)
+    betas = (beta1, beta2, 0.9999)
+    mixed = descend(rules.ademamix, grad, preset["start"], steps, betas=betas, **given)
+    assert 0.005 < np.abs(adam - mixed).max() < 0.015  # the page says: a hundredth
 
 
 @pytest.fixture(scope="module")
