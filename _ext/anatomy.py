@@ -29,8 +29,8 @@ MEMORY = [
 MAGNITUDE = [
     ("V ** 0.5 + E", "root of {V}, plus {E}"),
     ("(V + E) ** 0.5", "root of {V}, plus {E} inside"),
-    ("V ** 0.5", "root of {V}"),
     ("larger(E, V) ** 0.5", "root of {V}, at least {E} inside"),
+    ("V ** 0.5", "root of {V}"),
     ("larger(1, mean_square(U) ** 0.5 / E)", "RMS of {U} over {E}, where that is above 1"),
 ]
 FACTORS = [

@@ -53,4 +53,5 @@ def stored(statement):
 
 def code(node):
     """The text of a tree between backticks, with a power written as the book does."""
-    return f"`{re.sub(r'(?<=[a-z0-9]) [*]{2} (?=[a-z0-9])', '**', ast.unparse(node))}`"
+    text = re.sub(r"(?<=[*] )\((-[\d.]+)\)", r"\1", ast.unparse(node))
+    return f"`{re.sub(r'(?<=[a-z0-9]) [*]{2} (?=[a-z0-9-])', '**', text)}`"

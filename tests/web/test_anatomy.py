@@ -43,6 +43,21 @@ BY_HAND = {
         [SIGN],
         [GIVEN],
     ),
+    "adafactor": (
+        [
+            "`row`: average of `(g**2).mean(axis=-1, keepdims=True)`, share of the new one `new`",
+            "`col`: average of `(g**2).mean(axis=-2, keepdims=True)`, share of the new one `new`",
+        ],
+        ["`g`"],
+        [
+            "times the RMS of the weights, at least `eps[1]`",
+            "the rate is `smaller(lr, t**-0.5)`",
+            "root of `v = row @ col / larger(eps[0], row.mean(axis=-2, keepdims=True))`, "
+            "at least `eps[0] ** 2` inside",
+            "RMS of `u = g / larger(eps[0] ** 2, v) ** 0.5` over `d`, where that is above 1",
+        ],
+        [GIVEN],
+    ),
     "muon": (
         [MEAN],
         ["`momentum * b + (1 - momentum) * g`, a look-ahead mix, orthogonalized"],
@@ -153,7 +168,7 @@ def test_a_letter_stands_for_one_thing_only():
 
 
 def test_code_is_written_as_in_the_book():
-    for text in ("beta1**t", "(v + 1) ** 0.5", "v**0.5", "1 - beta1 ** (t + 1)"):
+    for text in ("beta1**t", "(v + 1) ** 0.5", "v**0.5", "1 - beta1 ** (t + 1)", "t**-0.5"):
         assert code(ast.parse(text).body[0]) == f"`{text}`"
 
 
