@@ -14,6 +14,15 @@ STYLES = {
     "AdaGrad": dict(color="#a05a00", linestyle=":", marker="^"),
     "RMSProp": dict(color="#8e3bb5", linestyle=(0, (5, 1, 1, 1)), marker="v"),
     "Adam": dict(color="#c4122f", linestyle="-", marker="*"),
+    "sign": dict(color="#6b7000", linestyle="--", marker="P"),
+    "Lion": dict(color="#b26a00", linestyle="-.", marker="<"),
+    "NAdam": dict(color="#d6336c", linestyle="--", marker="p"),
+    "RAdam": dict(color="#7a1f3d", linestyle=":", marker="d"),
+    "AdEMAMix": dict(color="#d9480f", linestyle=(0, (8, 2)), marker=">"),
+    "Schedule-Free": dict(color="#5f7a8a", linestyle=(0, (1, 1)), marker="h"),
+    "Adafactor": dict(color="#6d4c41", linestyle=(0, (3, 1, 1, 1, 1, 1)), marker="8"),
+    "SOAP": dict(color="#137333", linestyle="-.", marker="H"),
+    "Muon": dict(color="#4338ca", linestyle="-", marker="X"),
 }
 
 

@@ -23,6 +23,22 @@ def test_every_style_differs_without_color():
     assert len(looks) == len(plots.STYLES)
 
 
+def luminance(color):
+    """The relative luminance of "#rrggbb" (WCAG 2.2)."""
+    parts = np.array([int(color[k : k + 2], 16) for k in (1, 3, 5)]) / 255
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+@pytest.mark.parametrize("name", plots.STYLES)
+def test_every_color_stands_out_from_the_page_in_both_themes(name):
+    color = plots.STYLES[name]["color"]
+    light = "".join(f"{(int(color[k : k + 2], 16) + 255) // 2:02x}" for k in (1, 3, 5))
+    assert 1.05 / (luminance(color) + 0.05) >= 3  # WCAG 1.4.11
+    dark_page = luminance("#15181c")  # of _static/book.css; there a page mixes colors with white
+    assert (luminance(f"#{light}") + 0.05) / (dark_page + 0.05) >= 3
+
+
 def test_a_figure_is_shown_with_its_text_and_closed(monkeypatch):
     shown = []
     monkeypatch.setattr(plots, "display", lambda figure, metadata: shown.append((figure, metadata)))

@@ -104,8 +104,8 @@ def test_a_preset_that_cannot_be_shown_is_refused(shown, argument, bad):
     assert not shown and not plt.get_fignums()
 
 
-def test_every_rule_with_a_style_can_race_and_no_other():
-    assert list(RULES) == list(plots.STYLES)
+def test_every_rule_that_races_has_a_style():
+    assert set(RULES) <= set(plots.STYLES)
 
 
 def test_nothing_on_a_map_counts_as_diverged():
