@@ -1,11 +1,11 @@
-"""Surfaces to watch a rule on: height, gradient and minimum.
+"""Surfaces to watch a rule on: height, gradient and minimum; and a memory, where W is a matrix.
 
-The formulas of a surface are written once, with operators on two numbers. So they run on arrays
-here, and on the numbers of JavaScript where the playground of a page has translated them.
+The formulas of a surface are written once, with operators on two numbers, those of a memory on
+matrices. So they run on arrays here, and in JavaScript where a page has translated them.
 """
 
 from collections.abc import Callable
-from math import cos, sin
+from math import cos, pi, sin
 from typing import NamedTuple
 
 import numpy as np
@@ -80,3 +80,51 @@ def saddle():
         return x, y * (y**2 - 1)
 
     return surface(f, grad, (0, 1))
+
+
+class Memory(NamedTuple):
+    """A linear map W (8, 8) that is to send each of eight keys to its value, the next key.
+
+    The loss is ½ Σ pᵢ ‖W kᵢ - vᵢ‖², where the frequency pᵢ falls with i. The keys are
+    orthonormal, so W can learn all of them, and what it learns of one changes no other.
+    """
+
+    keys: np.ndarray  #: (8, 8), a key in each row, the most frequent first
+    values: np.ndarray  #: (8, 8), the value of each
+    frequencies: np.ndarray  #: (8, 1), their sum is 1
+
+    def grad(self, w):
+        """Return the gradient of the loss at w (..., 8, 8)."""
+        return memory_gradient(w, *self)
+
+    def errors(self, w):
+        """Return ‖W k - v‖ of each key, (..., 8), for w (..., 8, 8)."""
+        return memory_errors(w, self.keys, self.values)[..., 0, :]
+
+
+def memory(keys, exponent=1):
+    """Return the `Memory` of keys (8, 8) whose frequencies are as 1 / i^exponent, i = 1 ... 8."""
+    return Memory(keys, np.roll(keys, -1, axis=0), zipf(np.arange(1.0, 9)[:, None], exponent))
+
+
+def zipf(ranks, exponent):
+    """Return the frequencies (n, 1) of ranks (n, 1)."""
+    p = ranks**-exponent
+    return p / p.sum(axis=(-2, -1), keepdims=True)
+
+
+def memory_gradient(w, keys, values, frequencies):
+    """Return the gradient of ½ Σ pᵢ ‖W kᵢ - vᵢ‖²; a key and its value are a row of each matrix."""
+    return (w @ keys.mT - values.mT) @ (frequencies * keys)
+
+
+def memory_errors(w, keys, values):
+    """Return ‖W kᵢ - vᵢ‖ as a row (1, n)."""
+    return ((w @ keys.mT - values.mT) ** 2).sum(axis=-2, keepdims=True) ** 0.5
+
+
+def cosines():
+    """Return eight orthonormal keys (8, 8), in which the coordinates are mixed: cosine waves."""
+    waves = np.cos(pi / 8 * np.outer(np.arange(8), np.arange(8) + 0.5)) / 2
+    waves[0] *= 0.5**0.5
+    return waves
