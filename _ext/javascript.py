@@ -1,7 +1,7 @@
 """A rule's or a surface's text as JavaScript, to run without a kernel.
 
-`javascript` reads the syntax tree of a function of numbers, as the book shows it, and writes the
-same function in the other language. Nothing here knows a rule.
+`javascript` reads the syntax tree of a function of numbers or of matrices, as the book shows it,
+and writes the same function in the other language. Nothing here knows a rule.
 """
 
 import ast
@@ -9,29 +9,43 @@ import inspect
 import math
 import textwrap
 
+from matrices import operation
+
 from adamlib.engine.staging import definition
 
 OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 OPERATORS |= {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==="}
+FUNCTIONS = {"abs": "Math.abs", "max": "Math.max"}
 
 
-def javascript(function):
+def javascript(function, matrices=False):
     """Return the text of a JavaScript function that computes what `function` does, on numbers.
 
+    With `matrices` on numbers and matrices: every operation is a call of one in matrices.js.
     A rule `rule(w, g, t, *state, **hyper)` becomes `rule(w, g, t, {hyper}, ...state)`. A tuple
-    becomes an array, and a number that the function closes over a constant in it.
-    Raises ValueError, naming it, for whatever is not an assignment or a returned value made of
-    numbers, names, + - * / **, comparisons and `abs`.
+    becomes an array, a number that the function closes over a constant in it, and a function of
+    its module that it calls a function in it.
+    Raises ValueError, naming it, for whatever is not an assignment, a loop over a range or a
+    returned value made of numbers, names, + - * / **, comparisons, `abs` and `max`; and, of
+    matrices, of @, `.mT`, `.shape[-1]` and `.sum(axis=-1, keepdims=True)`, or of other axes.
     """
     tree = definition(function)
-    closed = inspect.getclosurevars(function).nonlocals
-    read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    constants = [f"const {name} = {number(closed[name])};" for name in sorted(read & set(closed))]
+    closed, outside, *_ = inspect.getclosurevars(function)
+    read = sorted({node.id for node in ast.walk(tree) if isinstance(node, ast.Name)})
+    called = [name for name in read if callable_here(outside.get(name)) and name != tree.name]
+    before = [f"const {name} = {number(closed[name])};" for name in read if name in closed]
+    before += [javascript(outside[name], matrices) for name in called]
     arguments = [*tree.args.args, *tree.args.kwonlyargs]
-    known = {argument.arg for argument in arguments} | set(closed)
+    known = {argument.arg for argument in arguments} | set(closed) | {f"{f}()" for f in called}
+    known |= {"$"} if matrices else set()
     lines = [line for statement in tree.body for line in translated(statement, known)]
-    body = textwrap.indent("\n".join(constants + lines), "  ")
+    body = textwrap.indent("\n".join(before + lines), "  ")
     return f"function {tree.name}({signature(tree.args)}) {{\n{body}\n}}"
+
+
+def callable_here(found):
+    """Whether it is a function whose arguments stand in the same places in JavaScript."""
+    return inspect.isfunction(found) and not found.__code__.co_kwonlyargcount
 
 
 def signature(args):
@@ -58,6 +72,15 @@ def translated(statement, known):
                 text, let = value(statement.value, known), "" if names <= known else "let "
                 known |= names
                 return [f"{let}{value(target, known)} = {text};"]
+        case ast.For(
+            target=ast.Name(id=name),
+            iter=ast.Call(func=ast.Name(id="range"), args=[count], keywords=[]),
+            orelse=[],
+        ) if name not in known:
+            inside = known | {name}  # a name that the loop makes ends with it, as in JavaScript
+            lines = [line for part in statement.body for line in translated(part, inside)]
+            head = f"for (let {name} = 0; {name} < {operand(count, known)}; {name}++) {{"
+            return [head, *(f"  {line}" for line in lines), "}"]
     raise ValueError(f"cannot be translated into JavaScript: {ast.unparse(statement)}")
 
 
@@ -75,15 +98,26 @@ def expression(node, known):
             return number(node.value)
         case ast.Name(id=name) if name in known:
             return name
+        case ast.Call(func=ast.Name(id=name), keywords=[]) if f"{name}()" in known:
+            return f"{name}({expressions(node.args, known)})"
+        case _ if "$" in known and (found := operation(node)):
+            return f"$.{found[0]}({expressions(found[1], known)})"
+        case _ if "$" in known:
+            pass
         case ast.UnaryOp(op=ast.USub()):
             return f"-{operand(node.operand, known)}"
         case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
             return f"{operand(left, known)} {OPERATORS[type(op)]} {operand(right, known)}"
         case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in OPERATORS:
             return f"{operand(left, known)} {OPERATORS[type(op)]} {operand(right, known)}"
-        case ast.Call(func=ast.Name(id="abs"), args=[argument], keywords=[]):
-            return f"Math.abs({expression(argument, known)})"
+        case ast.Call(func=ast.Name(id=name), args=[_, *_], keywords=[]) if name in FUNCTIONS:
+            return f"{FUNCTIONS[name]}({expressions(node.args, known)})"
     raise ValueError(f"cannot be translated into JavaScript: {ast.unparse(node)}")
+
+
+def expressions(nodes, known):
+    """The text of several expressions."""
+    return ", ".join(expression(node, known) for node in nodes)
 
 
 def operand(node, known):

@@ -1,24 +1,14 @@
 // The playground: draws a map, walks the rules over it, and answers the controls that the page has.
-// RULES and MAPS are generated from adamlib, above.
+// RULES and MAPS are generated from adamlib, above; before them stands stage.js.
 
 const GRID = 120;  // cells of the grid on which level lines are found
 const LEVELS = 14;
 const SNAP = 0.05;  // the start lies on a grid, so that the floor of a valley can be hit
-const RACE = 4000;  // milliseconds
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 // matplotlib's markers: how many corners, turned by how many half turns, how far in between
 const MARKERS = {
   o: [20, 0, 1], s: [4, 0.25, 1], D: [4, 0, 1], "^": [3, 0, 1], v: [3, 1, 1], "*": [5, 0, 0.4],
 };
-
-// Where a value stands on its slider, and back: even in powers of ten; a β in the nines of 1 - β.
-const rate = { at: Math.log10, value: (p) => Number((10 ** p).toPrecision(3)) };
-const beta = {
-  at: (b) => -Math.log10(1 - b),
-  value: (p) => Number((1 - (10 ** -p).toPrecision(3)).toFixed(7)),
-};
-const steps = { at: Number, value: (p) => Math.round(p) };
-const SCALES = { rate, beta1: beta, beta2: beta, steps };
 
 // The path of a rule: each coordinate is a number with a state of its own.
 function walk(name, map, start, steps, hyper) {
@@ -70,14 +60,6 @@ function levelLines({ f, x, y, minimum }) {
   return lines;
 }
 
-// A short number: 0.0123, 1.2e-7, and 0 below 1e-12.
-function short(value, digits = 3) {
-  if (Math.abs(value) < 1e-12) return "0";
-  const small = Math.abs(value) < 1e-4;
-  const text = small ? value.toExponential(1) : String(Number(value.toPrecision(digits)));
-  return text.replace(/^-/, "−");
-}
-
 const place = (start) => `(${start.map((value) => short(value)).join(", ")})`;
 
 // The canvas's context, cleared, in CSS pixels, and its width and height.
@@ -125,18 +107,16 @@ function drawLine(pen, points, rule, every) {
   for (let k = 0; k < points.length; k += every) drawMarker(pen, points[k], rule.marker, 2.8);
 }
 
-class Playground {
+class Playground extends Stage {
   constructor(box) {
-    this.box = box;
-    box.classList.add("live");
-    this.preset = JSON.parse(box.dataset.preset);
+    super(box);
     this.canvas = box.querySelector(".playground-canvas");
     this.handle = box.querySelector(".playground-start");
-    this.rows = [...box.querySelectorAll("tr[data-rule]")];
-    this.sliders = [...box.querySelectorAll("[data-slider]")];
-    this.select = box.querySelector("select");
-    this.status = box.querySelector("[role=status]");
-    this.listen();
+    for (const row of this.rows) {
+      const { rule } = row.dataset, box = row.querySelector("input");
+      box.addEventListener("change", () => this.set({ on: { ...this.on, [rule]: box.checked } }));
+    }
+    this.listenToMap();
     this.reset();
     new ResizeObserver(() => this.draw()).observe(this.canvas);
     const themes = { attributes: true, attributeFilter: ["data-theme"] };
@@ -144,29 +124,6 @@ class Playground {
   }
 
   // The controls.
-
-  listen() {
-    for (const button of this.box.querySelectorAll("button"))
-      button.addEventListener("click", () => this[button.dataset.do]());
-    this.select.addEventListener("change", () => this.travel(this.select.value));
-    for (const row of this.rows) {
-      const { rule } = row.dataset, box = row.querySelector("input");
-      box.addEventListener("change", () => this.set({ on: { ...this.on, [rule]: box.checked } }));
-    }
-    for (const slider of this.sliders) {
-      const scale = SCALES[slider.dataset.slider], number = slider.nextElementSibling;
-      slider.addEventListener("input", () => this.turn(slider, scale.value(slider.value)));
-      number.addEventListener("change", () => {
-        const typed = parseFloat(number.value.replace(",", "."));
-        const [low, high] = [slider.min, slider.max].map(scale.value);
-        const value = Math.min(high, Math.max(low, scale === steps ? Math.round(typed) : typed));
-        if (value >= low) this.turn(slider, value);
-        else this.sync();  // what was typed is no number
-      });
-    }
-    this.box.addEventListener("change", () => this.tell());
-    this.listenToMap();
-  }
 
   // A finger scrolls the page from the map and drags the start by its handle; a mouse drags it
   // from everywhere.
@@ -221,7 +178,7 @@ class Playground {
   }
 
   // Another surface, with the start at the same place of the frame.
-  travel(surface) {
+  choose(surface) {
     const { x, y } = MAPS[this.surface], { x: left, y: low } = MAPS[surface];
     const moved = (value, [a, b], [c, d]) => c + (d - c) * (value - a) / (b - a);
     const start = [moved(this.start[0], x, left), moved(this.start[1], y, low)];
@@ -229,36 +186,27 @@ class Playground {
     this.move(start);
   }
 
-  // What a slider is about: its value, and a change of it.
   value(slider) {
-    const [beta1, beta2] = this.betas, { slider: kind, rule } = slider.dataset;
-    return { rate: this.rates[rule], beta1, beta2, steps: this.steps }[kind];
+    const [beta1, beta2] = this.betas;
+    return { beta1, beta2 }[slider.dataset.slider] ?? super.value(slider);
   }
 
   turn(slider, value) {
-    const [beta1, beta2] = this.betas, { slider: kind, rule } = slider.dataset;
-    if (kind === "rate") this.set({ rates: { ...this.rates, [rule]: value } });
+    const [beta1, beta2] = this.betas, { slider: kind } = slider.dataset;
     if (kind === "beta1") this.set({ betas: [value, beta2] });
-    if (kind === "beta2") this.set({ betas: [beta1, value] });
-    if (kind === "steps") this.set({ steps: value });
+    else if (kind === "beta2") this.set({ betas: [beta1, value] });
+    else super.turn(slider, value);
   }
 
-  // Takes up changes; a race that had ended shows its new end.
-  set(changes) {
-    const ended = this.shown === this.steps;
-    Object.assign(this, changes);
-    this.shown = ended ? this.steps : Math.min(this.shown, this.steps);
+  update() {
     const { surface, start, steps, betas } = this;
     this.paths = this.rows.map(({ dataset: { rule } }) => {
       const hyper = { lr: this.rates[rule], momentum: betas[0], alpha: betas[1], betas };
       return walk(rule, surface, start, steps, hyper);
     });
-    this.sync();
-    this.draw();
   }
 
-  // The buttons.
-
+  // Back to the preset.
   reset() {
     this.halt();
     this.shown = 0;
@@ -268,48 +216,12 @@ class Playground {
     this.tell();
   }
 
-  finish() {
-    this.halt();
-    this.shown = this.steps;
-    this.draw();
-    this.tell();
-  }
-
-  step() {
-    this.halt();
-    this.shown = Math.min(Math.floor(this.shown) + 1, this.steps);
-    this.draw();
-    this.tell();
-  }
-
-  race() {
-    this.halt();
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return this.finish();
-    const began = performance.now();
-    const frame = (now) => {
-      this.shown = Math.min(1, Math.max(0, (now - began) / RACE)) * this.steps;
-      if (this.shown >= this.steps) return this.finish();
-      this.draw();
-      this.frame = requestAnimationFrame(frame);
-    };
-    this.frame = requestAnimationFrame(frame);
-  }
-
-  halt() {
-    cancelAnimationFrame(this.frame);
-  }
-
   // What is seen and said.
 
   sync() {
+    super.sync();
     this.select.value = this.surface;
     for (const row of this.rows) row.querySelector("input").checked = this.on[row.dataset.rule];
-    for (const slider of this.sliders) {
-      const text = short(this.value(slider), 7);
-      slider.value = SCALES[slider.dataset.slider].at(this.value(slider));
-      slider.setAttribute("aria-valuetext", text);
-      slider.nextElementSibling.value = text;
-    }
   }
 
   result(path) {
@@ -396,4 +308,4 @@ class Playground {
   }
 }
 
-const playgrounds = Array.from(document.querySelectorAll(".playground"), (box) => new Playground(box));
+const playgrounds = Array.from(document.querySelectorAll("[data-stage=map]"), (box) => new Playground(box));

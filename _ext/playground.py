@@ -1,7 +1,7 @@
-"""Puts the live playground in the place of its figure (a Sphinx extension).
+"""Puts the live playground, or the live memory, in the place of its figure (a Sphinx extension).
 
 Its page gets one script: the rules and surfaces of adamlib, translated when the book is built, and
-the hand-written playground.js. Pages without a playground get nothing.
+what is written by hand in stage.js and playground.js. Pages without a playground get nothing.
 """
 
 import json
@@ -12,6 +12,7 @@ from zlib import crc32
 
 import jinja2
 import matplotlib.pyplot as plt
+import memory
 from docutils import nodes
 from javascript import javascript
 from sphinx.errors import ExtensionError
@@ -53,28 +54,35 @@ def dash(linestyle):
     return named[linestyle] and plt.rcParams[f"lines.{named[linestyle]}_pattern"]
 
 
-def write_script(app):
-    """None; writes the script and the style sheet among the book's static files."""
+def script(kind):
+    """The script of a page that shows a `kind`."""
+    made, *names = SCRIPTS[kind]
+    written = [(HERE / f"{name}.js").read_text(encoding="utf-8") for name in names]
+    return "".join([made(), *written])
+
+
+def write_files(app):
+    """None; writes the scripts and the style sheets among the book's static files."""
     static = Path(app.outdir, "_static")
     static.mkdir(parents=True, exist_ok=True)
-    written = (HERE / "playground.js").read_text(encoding="utf-8")
-    script = f'(() => {{\n"use strict";\n{generated()}{written}}})();\n'  # no name meets another
-    (static / "playground.js").write_text(script, encoding="utf-8")
-    style = (HERE / "playground.css").read_text(encoding="utf-8")
-    (static / "playground.css").write_text(style, encoding="utf-8")
+    for kind in SCRIPTS:
+        closed = f'(() => {{\n"use strict";\n{script(kind)}}})();\n'  # no name meets another
+        (static / f"{kind}.js").write_text(closed, encoding="utf-8")
+        style = (HERE / f"{kind}.css").read_text(encoding="utf-8")
+        (static / f"{kind}.css").write_text(style, encoding="utf-8")
 
 
 def presets(notebook):
-    """The preset of every playground that a notebook's outputs hold, by the figure's name."""
+    """(kind, preset) of all that a notebook's outputs hold, by the figure's name."""
     found = {}
     for cell in notebook["cells"]:
         for output in cell.get("outputs", ()):
             drawn = output.get("metadata", {}).get("image/svg+xml", {})
-            if preset := drawn.get("playground"):
+            for kind in set(drawn) & set(SCRIPTS):
                 figure = cell["metadata"].get("mystnb", {}).get("figure", {})
                 if "name" not in figure:
-                    raise ExtensionError(f"the figure of a playground has no name: {preset}")
-                found[figure["name"]] = preset
+                    raise ExtensionError(f"the figure of a {kind} has no name: {drawn[kind]}")
+                found[figure["name"]] = kind, drawn[kind]
     return found
 
 
@@ -105,31 +113,44 @@ def sliders(preset):
     return [*found, ("steps", "Steps")]
 
 
+#: What can stand in a figure's place: the makers of its script and of its controls.
+SCRIPTS = {
+    "playground": (generated, "stage", "playground"),
+    "memory": (memory.generated, "matrices", "stage", "memory"),
+}
+CONTROLS = {"playground": controls, "memory": memory.controls}
+
+
 def place(app, doctree):
     """None; puts the controls into the figure of each playground, before its picture."""
     path = Path(app.env.doc2path(app.env.docname))
     if path.suffix != ".ipynb":
         return
     figures = {name: node for node in doctree.findall(nodes.figure) for name in node["names"]}
-    for name, preset in presets(json.loads(path.read_text(encoding="utf-8"))).items():
+    for name, (kind, preset) in presets(json.loads(path.read_text(encoding="utf-8"))).items():
         for image in figures[name].findall(nodes.image):
             image["classes"].append("playground-still")
-        figures[name].insert(0, nodes.raw("", controls(preset), format="html", playground=True))
+        html = CONTROLS[kind](preset)
+        figures[name].insert(0, nodes.raw("", html, format="html", stage=kind))
 
 
-def add_script(app, pagename, templatename, context, doctree):
-    """None; links the script and its style on a page that has a playground, and on no other."""
-    if doctree and any(node.get("playground") for node in doctree.findall(nodes.raw)):
-        app.add_js_file("playground.js", loading_method="defer")
-        app.add_css_file("playground.css")
+def add_files(app, pagename, templatename, context, doctree):
+    """None; links a script and its styles on a page that has what it runs, and on no other."""
+    raw = doctree.findall(nodes.raw) if doctree else ()
+    kinds = sorted({node["stage"] for node in raw if "stage" in node})
+    for kind in kinds:
+        app.add_js_file(f"{kind}.js", loading_method="defer")
+    for kind in sorted({"playground", *kinds}, reverse=True) if kinds else ():
+        app.add_css_file(f"{kind}.css")  # the memory's stands on the playground's
 
 
 def setup(app):
     """The extension's metadata, for Sphinx."""
-    made_of = generated() + (HERE / "playground.html").read_text(encoding="utf-8")
+    pages = [HERE / f"{kind}.html" for kind in SCRIPTS]
+    made_of = [*map(script, SCRIPTS), *(page.read_text(encoding="utf-8") for page in pages)]
     # a setting, so that a change in it has every page read anew
-    app.add_config_value("playground_made_of", crc32(made_of.encode()), "env")
-    app.connect("builder-inited", write_script)
+    app.add_config_value("playground_made_of", crc32("".join(made_of).encode()), "env")
+    app.connect("builder-inited", write_files)
     app.connect("doctree-read", place)
-    app.connect("html-page-context", add_script)
+    app.connect("html-page-context", add_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

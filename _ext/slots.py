@@ -148,7 +148,8 @@ def generated():
 
 def script():
     """The script of the page, which leaves no name behind."""
-    written = [(HERE / name).read_text(encoding="utf-8") for name in ("playground.js", "slots.js")]
+    names = ("stage.js", "playground.js", "slots.js")
+    written = [(HERE / name).read_text(encoding="utf-8") for name in names]
     parts = [playground.generated(), generated(), *map(lean, written)]
     return f'(() => {{\n"use strict";\n{"".join(parts)}}})();\n'
 

@@ -17,6 +17,8 @@ from py_mini_racer import MiniRacer
 
 pytestmark = pytest.mark.slow  # two books are built
 GOOD = {"surface": "saddle", "rates": {"Adam": 0.1}, "start": (1.0, 0.5), "steps": 20}
+LEARNED = {"rates": {"Muon": 0.09, "Adam": 0.13}, "steps": 20, "because": 'It\'s <so> & "so".'}
+LEARNED |= {"keys": "turned", "exponent": 2.0}
 TEXT = """# 3. Momentum
 
 A <claim> with $x$. See {numref}`fig-a` and {cite:t}`polyak1964some`.
@@ -42,15 +44,20 @@ def chapter_notebook():
 def page_with_a_playground():
     """A notebook with a playground, as a run leaves it, and a figure that is none."""
     preset = GOOD | {"surface": "Rosenbrock valley", "start": [0.5, 1.0], "betas": [0.9, 0.99]}
+    return page_with("# 4. RMSProp", "playground", preset), preset
+
+
+def page_with(title, kind, preset):
+    """A notebook with what stands live in the place of its figure, and a figure that is none."""
     svg = {"image/svg+xml": '<svg xmlns="http://www.w3.org/2000/svg"/>'}
-    cells = [v4.new_markdown_cell("# 4. RMSProp\n\nSee {numref}`fig-live`.")]
-    drawings = {"fig-live": {"alt": "Live", "playground": preset}, "fig-dot": {"alt": "."}}
+    cells = [v4.new_markdown_cell(f"{title}\n\nSee {{numref}}`fig-{kind}`.")]
+    drawings = {f"fig-{kind}": {"alt": "Live", kind: preset}, f"fig-no-{kind}": {"alt": "."}}
     for name, drawn in drawings.items():
         figure = {"mystnb": {"figure": {"name": name, "caption": "A <caption>."}}}
         cells.append(v4.new_code_cell("draw()", metadata=figure))
         metadata = {"image/svg+xml": drawn}
         cells[-1].outputs = [v4.new_output("display_data", svg, metadata=metadata)]
-    return v4.new_notebook(cells=cells, metadata=KERNEL), preset
+    return v4.new_notebook(cells=cells, metadata=KERNEL)
 
 
 def small(folder, public_url=None):
@@ -62,12 +69,15 @@ def small(folder, public_url=None):
         (folder / "_config.yml").write_text(config, encoding="utf-8")
     (folder / "_toc.yml").write_text(
         "format: jb-book\nroot: chapters/index\nchapters:\n"
-        "- file: chapters/03_momentum\n- file: chapters/04_rmsprop\n- file: chapters/bibliography\n"
+        "- file: chapters/03_momentum\n- file: chapters/04_rmsprop\n"
+        "- file: chapters/18_after_adam\n- file: chapters/bibliography\n"
     )
     (folder / "chapters/index.md").write_text("# Welcome\n\nHello.\n")
     shutil.copy(ROOT / "chapters/bibliography.md", folder / "chapters")
     nbformat.write(chapter_notebook(), folder / "chapters/03_momentum.ipynb")
     nbformat.write(page_with_a_playground()[0], folder / "chapters/04_rmsprop.ipynb")
+    after = page_with("# 18. After Adam", "memory", LEARNED)
+    nbformat.write(after, folder / "chapters/18_after_adam.ipynb")
     return build(folder)
 
 
@@ -81,6 +91,12 @@ def book(tmp_path_factory):
 def page(book):
     """The text of the page with the playground."""
     return (book / "chapters/04_rmsprop.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def memory_page(book):
+    """The text of the page with the memory."""
+    return (book / "chapters/18_after_adam.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -172,11 +188,21 @@ class Attributes(HTMLParser):
         self.tags.append((tag, dict(attributes)))
 
 
-def test_the_script_is_only_on_a_page_that_has_a_playground(book, page):
-    linked = re.findall(r'<script defer="defer" src="\.\./(_static/playground\.js)\?v=\w+">', page)
-    linked += re.findall(r'href="\.\./(_static/playground\.css)\?v=\w+"', page)
-    assert len(linked) == 2 and all((book / name).is_file() for name in linked)
-    assert "playground" not in (book / "chapters/index.html").read_text(encoding="utf-8")
+def linked(page):
+    """The scripts and styles of the stages that a page links, in its order."""
+    scripts = re.findall(r'<script defer="defer" src="\.\./(_static/\w+\.js)\?v=\w+">', page)
+    styles = re.findall(r'href="\.\./(_static/(?:playground|memory)\.css)\?v=\w+"', page)
+    return [name for name in scripts + styles if re.search("playground|memory", name)]
+
+
+def test_a_script_is_only_on_a_page_that_has_what_it_runs(book, page, memory_page):
+    names = linked(page) + linked(memory_page)
+    assert linked(page) == ["_static/playground.js", "_static/playground.css"]
+    styles = ["_static/playground.css", "_static/memory.css"]
+    assert linked(memory_page) == ["_static/memory.js", *styles]
+    assert all((book / name).is_file() for name in names)
+    welcome = (book / "chapters/index.html").read_text(encoding="utf-8")
+    assert "playground" not in welcome and "memory" not in welcome
 
 
 def test_the_page_has_the_preset_of_the_notebook(page):
@@ -184,26 +210,51 @@ def test_the_page_has_the_preset_of_the_notebook(page):
     assert [json.loads(box["data-preset"]) for box in boxes] == [page_with_a_playground()[1]]
 
 
-def test_the_controls_stand_in_the_figure_before_its_still_picture(page):
-    figure = re.search(r'<figure[^>]*id="fig-live">(.*?)</figure>', page, re.DOTALL)[1]
-    places = [figure.index(part) for part in ('class="playground"', "<img", "<figcaption>")]
+def test_the_page_of_a_memory_asks_first_and_nothing_runs_before(memory_page):
+    tags = Attributes(memory_page).tags
+    boxes = [a for _, a in tags if a.get("data-stage") == "memory"]
+    assert [json.loads(box["data-preset"]) for box in boxes] == [LEARNED]
+    guesses = [a for _, a in tags if a.get("name") == "guess"]
+    assert [a["value"] for a in guesses] == ["Adam", "Muon"]  # in the order of all rules
+    assert all(a["type"] == "radio" and "required" in a for a in guesses)
+    question, run = memory_page.split('<fieldset class="memory-run" disabled>')
+    run, after = run.split("</fieldset>")[:2]
+    assert "data-do" not in question + after and "data-slider" not in question + after
+    assert run.count("data-do=") == 4 and run.count("data-slider=") == 4
+    assert "Muon is momentum of a fixed length" in " ".join(memory_page.split())
+
+
+@pytest.mark.parametrize("name", ["page", "memory_page"])
+def test_the_controls_stand_in_the_figure_before_its_still_picture(name, request):
+    page = request.getfixturevalue(name)
+    figure = re.search(
+        r'<figure[^>]*id="fig-(?:playground|memory)">(.*?)</figure>', page, re.DOTALL
+    )[1]
+    places = [figure.index(part) for part in ('class="playground', "<img", "<figcaption>")]
     assert places == sorted(places)
     images = [a for tag, a in Attributes(page).tags if tag == "img"]
     still = {image["alt"]: "playground-still" in image.get("class", "") for image in images}
     assert still["Live"] and not still["."]
 
 
-def test_every_control_has_a_name(page):
-    box = re.search(r'<div class="playground".*?(?=<img)', page, re.DOTALL)[0]
+@pytest.mark.parametrize("name", ["page", "memory_page"])
+def test_every_control_has_a_name(name, request):
+    page = request.getfixturevalue(name)
+    box = re.search(r'<div class="playground.*?(?=<img)', page, re.DOTALL)[0]
     unlabeled = re.sub(r"<label.*?</label>", "", box, flags=re.DOTALL)
     controls = [a for tag, a in Attributes(unlabeled).tags if tag in ("input", "select")]
     assert controls and all("aria-label" in control for control in controls)
 
 
-def test_the_script_is_whole_and_light(book):
-    files = [book / "_static" / name for name in ("playground.js", "playground.css")]
-    assert sum(file.stat().st_size for file in files) <= 30_000
+@pytest.mark.parametrize(
+    ("kind", "styles", "most"), [("playground", 1, 30_000), ("memory", 2, 25_000)]
+)
+def test_a_script_is_whole_and_light(book, kind, styles, most):
+    files = [f"{kind}.js", "playground.css", "memory.css"][: 1 + styles]
+    sizes = [(book / "_static" / name).stat().st_size for name in files]
+    html = ROOT / "_ext" / f"{kind}.html"
+    assert sum(sizes) + html.stat().st_size <= most
     engine = MiniRacer()
     engine.eval("const document = {querySelectorAll: () => []};")
-    engine.eval(files[0].read_text(encoding="utf-8"))
+    engine.eval((book / "_static" / f"{kind}.js").read_text(encoding="utf-8"))
     assert engine.eval("typeof RULES") == "undefined"  # it leaves no name behind

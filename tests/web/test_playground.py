@@ -1,9 +1,10 @@
-"""The playground: the still figure, and its place in the book. No browser is needed."""
+"""Playground and memory: the still figures, their place in the book. No browser is needed."""
 
 import json
 import re
 
 import matplotlib.pyplot as plt
+import memory as live
 import numpy as np
 import playground as extension
 import pytest
@@ -12,9 +13,21 @@ from sphinx.errors import ExtensionError
 from adamlib import playground as module
 from adamlib import plots, rules
 from adamlib.descent import descend
-from adamlib.playground import DIVERGED, MAPS, RULES, heights, playground, walks
+from adamlib.playground import (
+    DIVERGED,
+    LEARNERS,
+    MAPS,
+    RULES,
+    heights,
+    memory,
+    playground,
+    recall,
+    walks,
+)
 
 GOOD = {"surface": "saddle", "rates": {"Adam": 0.1}, "start": (1.0, 0.5), "steps": 20}
+RATES = {"gradient descent": 2.8, "sign": 0.032, "Adam": 0.13, "Muon": 0.09}
+LEARNED = {"rates": RATES, "steps": 20, "because": "So it is.", "keys": "turned", "exponent": 2.0}
 
 
 @pytest.fixture
@@ -104,8 +117,8 @@ def test_a_preset_that_cannot_be_shown_is_refused(shown, argument, bad):
     assert not shown and not plt.get_fignums()
 
 
-def test_every_rule_that_races_has_a_style():
-    assert set(RULES) <= set(plots.STYLES)
+def test_every_rule_that_races_or_learns_has_a_style():
+    assert {*RULES, *LEARNERS} <= set(plots.STYLES)
 
 
 def test_nothing_on_a_map_counts_as_diverged():
@@ -134,7 +147,69 @@ def test_a_slider_is_there_if_a_rule_reads_it_and_has_its_name(names, labels):
     assert [label for _, label in found] == labels
 
 
-def test_a_figure_without_a_name_is_an_error():
-    drawn = {"metadata": {"image/svg+xml": {"playground": GOOD}}}
-    with pytest.raises(ExtensionError, match=r"no name: .*saddle"):
+@pytest.mark.parametrize(("kind", "preset"), [("playground", GOOD), ("memory", LEARNED)])
+def test_a_figure_without_a_name_is_an_error(kind, preset):
+    drawn = {"metadata": {"image/svg+xml": {kind: preset}}}
+    with pytest.raises(ExtensionError, match=rf"{kind} has no name: .*'steps': 20"):
         extension.presets({"cells": [{"metadata": {}, "outputs": [drawn]}]})
+
+
+def test_the_bars_of_a_memory_are_the_errors_of_its_keys(shown):
+    memory(RATES, 20, "So it is.", exponent=2)
+    (figure, metadata), errors = shown[0], recall(RATES, 20, exponent=2)
+    for ax, (name, path) in zip(figure.axes, errors.items(), strict=True):
+        assert [bar.get_height() for bar in ax.patches] == path[-1].tolist()
+        assert ax.get_title() == f"{name}\nη = {RATES[name]:g}"
+        assert ax.lines[0].get_marker() == plots.STYLES[name]["marker"]
+    assert metadata["image/svg+xml"]["memory"] == LEARNED and not plt.get_fignums()
+
+
+def test_the_text_of_a_memory_says_which_rule_knows_the_rarest_key_best(shown):
+    memory({"gradient descent": 1, "Muon": 0.1}, 3, "So it is.", keys="along the axes", exponent=0)
+    assert shown[0][1]["image/svg+xml"]["alt"] == (  # (7/8)³ = 0.67
+        "Bars: the error of eight keys, 1 at first, after 3 steps. Of the most frequent and of the "
+        "rarest key, gradient descent with learning rate 1: 0.67 and 0.67; Muon with learning rate "
+        "0.1: 0.68 and 0.68. gradient descent knows the rarest key best."
+    )
+
+
+def test_a_rule_that_diverges_is_called_so_and_knows_nothing(shown):
+    rates = {"gradient descent": 10, "sign": 0.05}
+    memory(rates, 100, "So it is.", keys="along the axes", exponent=2)  # only key 1 is lost
+    alt = shown[0][1]["image/svg+xml"]["alt"]
+    assert "gradient descent with learning rate 10 diverged; sign" in alt
+    assert alt.endswith(" sign knows the rarest key best.")
+
+
+@pytest.mark.parametrize(
+    ("argument", "bad"),
+    [
+        ("rates", {"Muon": 0.1}),
+        ("rates", {"Muon": 0.1, "Lion": 0.1}),
+        ("rates", {"Muon": 0.1, "Adam": 11}),
+        ("rates", ["Muon", "Adam"]),
+        ("steps", 0),
+        ("steps", 101),
+        ("steps", 2.0),
+        ("because", " "),
+        ("because", None),
+        ("keys", "askew"),
+        ("exponent", -0.1),
+        ("exponent", 2.5),
+        ("exponent", float("nan")),
+        ("exponent", "1"),
+    ],
+)
+def test_a_memory_that_cannot_be_shown_is_refused(shown, argument, bad):
+    with pytest.raises(
+        ValueError, match=rf"^{argument} must .*got ({re.escape(repr(bad))}|11 for)"
+    ):
+        memory(**LEARNED | {argument: bad})
+    assert not shown and not plt.get_fignums()
+
+
+def test_the_marker_of_a_panel_is_that_of_the_figures():
+    look = live.look("gradient descent")
+    assert look["ink"] == "#4d4d4d" and look["night"] == "#a6a6a6"  # half way to white
+    assert re.fullmatch(r"M(-?[\d.e-]+,-?[\d.e-]+ ?)+", look["path"])
+    assert live.look("Muon")["path"].count(",") == 13  # a cross with twelve corners, closed
