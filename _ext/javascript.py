@@ -25,8 +25,8 @@ def javascript(function, matrices=False):
     A rule `rule(w, g, t, *state, **hyper)` becomes `rule(w, g, t, {hyper}, ...state)`. A tuple
     becomes an array, a number that the function closes over a constant in it, and a function of
     its module that it calls a function in it.
-    Raises ValueError, naming it, for whatever is not an assignment, a loop over a range or a
-    returned value made of numbers, names, + - * / **, comparisons, `abs` and `max`; and, of
+    Raises ValueError, naming it, for whatever is not an assignment, a loop over a range, a return,
+    also after an `if`, of numbers, names, + - * / **, comparisons, `abs` and `max`; and, of
     matrices, of @, `.mT`, `.shape[-1]` and `.sum(axis=-1, keepdims=True)`, or of other axes.
     """
     tree = definition(function)
@@ -37,7 +37,7 @@ def javascript(function, matrices=False):
     before += [javascript(outside[name], matrices) for name in called]
     arguments = [*tree.args.args, *tree.args.kwonlyargs]
     known = {argument.arg for argument in arguments} | set(closed) | {f"{f}()" for f in called}
-    known |= {"$"} if matrices else set()
+    known |= {"$", f"{tree.name}()"} if matrices else set()
     lines = [line for statement in tree.body for line in translated(statement, known)]
     body = textwrap.indent("\n".join(before + lines), "  ")
     return f"function {tree.name}({signature(tree.args)}) {{\n{body}\n}}"
@@ -72,6 +72,8 @@ def translated(statement, known):
                 text, let = value(statement.value, known), "" if names <= known else "let "
                 known |= names
                 return [f"{let}{value(target, known)} = {text};"]
+        case ast.If(test=test, body=[ast.Return() as found], orelse=[]):
+            return [f"if ({value(test, known)}) {translated(found, known)[0]}"]
         case ast.For(
             target=ast.Name(id=name),
             iter=ast.Call(func=ast.Name(id="range"), args=[count], keywords=[]),

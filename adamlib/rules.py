@@ -275,6 +275,8 @@ def orthogonal(x, steps=5, eps=1e-7):
     Newton-Schulz steps with the coefficients of Jordan et al. (2024): five of them take a singular
     value above 1/500 of the norm to 0.68 ... 1.21, and need no decomposition.
     """
+    if x.shape[-2] > x.shape[-1]:
+        return orthogonal(x.mT, steps, eps).mT  # the square below is the smaller of two
     x = x / larger(eps, (x**2).sum(axis=(-2, -1), keepdims=True) ** 0.5)
     for _ in range(steps):
         square = x @ x.mT

@@ -243,5 +243,4 @@ def test_the_page_begins_with_two_rows(form):
 def test_the_page_is_light():
     """Beside the playground that it has in it: 12 kB."""
     own = len(extension.script().encode()) + len(extension.style().encode())
-    before = (extension.HERE / "playground.js").read_text(encoding="utf-8")
-    assert own - len((playground.generated() + before).encode()) <= 12_000
+    assert own - len(playground.script("playground").encode()) <= 12_000
