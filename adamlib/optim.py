@@ -18,6 +18,7 @@ class GradientDescent(RuleOptimizer):
 
     rule = staticmethod(rules.gradient_descent)
     implies = {"momentum": 0, "dampening": 0, "nesterov": False}
+    clock = False
 
     def __init__(self, params, lr=1e-3, *, weight_decay=0, **options):
         super().__init__(params, dict(lr=lr, weight_decay=weight_decay), **options)
@@ -29,6 +30,7 @@ class Momentum(RuleOptimizer):
     rule = staticmethod(rules.momentum)
     names = {"b": "momentum_buffer"}
     implies = {"dampening": 0, "nesterov": False}
+    clock = False
 
     def __init__(self, params, lr=1e-3, momentum=0.9, *, weight_decay=0, **options):
         hyper = dict(lr=lr, momentum=momentum, weight_decay=weight_decay)

@@ -6,7 +6,7 @@ from operator import not_
 
 import torch
 
-from adamlib.engine import arguments, states
+from adamlib.engine import arguments, compiler, states
 from adamlib.engine.arguments import number_of
 from adamlib.engine.choice import check_engine
 from adamlib.engine.runner import Runner, with_gradient
@@ -15,9 +15,10 @@ from adamlib.engine.runner import Runner, with_gradient
 class RuleOptimizer(torch.optim.Optimizer):
     """Runs a rule of `adamlib.rules` over the parameters of a model.
 
-    A subclass sets `rule`; `names`, what torch.optim calls its buffers, if it has the counterpart;
-    and `implies`, the switches there that make it this rule. Buffers are kept in `state[p]`, with
-    the number of steps taken under "step".
+    A subclass sets `rule`; `names`, what its counterpart calls the buffers, which most have in
+    torch.optim; `implies`, the switches there that make it this rule, and `elsewhere`, what is said
+    of others; `clock`, whether it counts steps; and `modes`, what groups keep besides. Buffers are
+    kept in `state[p]`, with the number of steps taken under "step".
 
     Raises ValueError or TypeError for a hyperparameter out of range or unknown and for what is no
     list of floating point tensors, RuntimeError for a sparse gradient; nothing has changed then.
@@ -26,19 +27,26 @@ class RuleOptimizer(torch.optim.Optimizer):
     rule = None
     names = {}
     implies = {}
+    elsewhere = "only torch.optim's class has that"
+    clock = True
+    modes = {}
 
     def __init_subclass__(cls):
         """Read the hyperparameters, the buffers and where they start off the rule."""
         given = inspect.signature(cls.rule).parameters.values()
         cls.own = {a.name: a.default for a in given if a.kind is a.KEYWORD_ONLY}
-        cls.hyper = {"weight_decay": 0, "maximize": False, "differentiable": False, **cls.own}
+        switches = {"maximize": False, "differentiable": False, **cls.modes}
+        cls.hyper = {"weight_decay": 0, **switches, **cls.own}
         buffers = [a for a in given if a.kind is not a.KEYWORD_ONLY and a.default is not a.empty]
         cls.names = {a.name: cls.names.get(a.name, a.name) for a in buffers}
         cls.starts = [a.default for a in buffers]
+        cls.numbers = {name: cls.names[name] for name in compiler.numbers(cls.rule)}
+        cls.arrays = [key for key in cls.names.values() if key not in cls.numbers.values()]
 
     def __init__(self, params, hyper, *, engine="auto", state_dtype=None, **options):
         defaults = {**self.hyper, **hyper}
-        defaults |= {name: options.pop(name) for name in arguments.LATER if name in options}
+        for name in {*arguments.LATER, *self.modes} & options.keys():
+            defaults[name] = options.pop(name)
         for name, value in options.items():
             arguments.check_switch(type(self), name, value)
         defaults = arguments.group_of(type(self), defaults)
@@ -69,13 +77,17 @@ class RuleOptimizer(torch.optim.Optimizer):
                 given = {w: self.state[w] for w in group["params"] if self.state.get(w)}
                 self.state |= states.load(self, [{**group, "params": [*given]}], given)
             work = self._work()
-        for group, runner, t, moved, clocks in work:  # nothing has changed until here
+        for group, runner, t, moved, clocks, part in work:  # nothing has changed until here
             exact = group["differentiable"]
-            hyper = {name: group[name] if exact else number_of(group[name]) for name in self.own}
+            given = {**group, **states.numbers(self, part[0])} if self.numbers else group
+            names = (*self.own, *self.numbers)
+            hyper = {name: given[name] if exact else number_of(given[name]) for name in names}
             decay = 0 if "weight_decay" in self.own else group["weight_decay"]
             with torch.set_grad_enabled(exact):
                 sign = -1 if group["maximize"] else 1
                 runner.step(t, hyper, sign, decay if exact else number_of(decay))
+            if self.numbers:
+                states.renew(self, part, compiler.staged(self.rule)[2](t, **hyper))
             for state in moved:
                 state["step"] = t
             for clock in clocks:
@@ -83,7 +95,7 @@ class RuleOptimizer(torch.optim.Optimizer):
         return loss
 
     def _work(self):
-        """Return [(group, runner, next step, states, clocks)], of weights at the same step each.
+        """Return [(group, runner, next step, states, clocks, all states)], each of one step.
 
         `clocks` are tensors that hold the step, put in by hand: processes may share them.
         """
@@ -94,20 +106,24 @@ class RuleOptimizer(torch.optim.Optimizer):
             for w in compress(weights, map(not_, own)):
                 self.state[w].update(states.start(self, w))
             steps = [state["step"] for state in own]
-            buffers = [[state[name] for state in own] for name in self.names.values()]
+            buffers = [[state[name] for state in own] for name in self.arrays]
             plain = set(map(type, steps)) <= {int}
             counts = steps if plain else list(map(int, steps))
+            if self.numbers:  # in which weights at the same step may differ
+                rows = (states.numbers(self, state).values() for state in own)
+                counts = [(n, *map(number_of, x)) for n, x in zip(counts, rows, strict=True)]
             for k, count in enumerate(sorted(set(counts))):
                 part = weights, grads, *buffers, own, steps
                 if len(set(counts)) > 1:
                     marks = [other == count for other in counts]
                     part = [list(compress(column, marks)) for column in part]
                 *columns, moved, clocks = part
+                whole, count = moved, count[0] if self.numbers else count
                 runner = self._runner(number, k, group["differentiable"])
                 runner.look(columns)
                 clocks = [] if plain else list(filter(torch.is_tensor, clocks))
                 moved = moved if plain else [x for x in moved if not torch.is_tensor(x["step"])]
-                work.append((group, runner, count + 1, moved, clocks))
+                work.append((group, runner, count + 1, moved, clocks, whole))
         return work
 
     def _runner(self, *key):

@@ -10,9 +10,10 @@ from numbers import Real
 import numpy as np
 import torch
 
-BELOW_ONE = ("betas", "momentum", "alpha")  # the share of the past that an average keeps
+BELOW_ONE = ("betas[0]", "betas[1]", "momentum", "alpha")  # what an average keeps of the past
 # they tell one optimizer's groups from another's
 FOREIGN = ("betas", "momentum", "alpha", "eps", "amsgrad", "dampening", "lr_decay", "centered")
+FOREIGN += ("momentum_decay", "train_mode")
 ELSEWHERE = ("learning_rate", "beta1", "beta2", "epsilon", "nesterov")  # in other libraries
 LATER = ("maximize", "differentiable")  # old checkpoints of torch.optim lack them
 SPEED = ("foreach", "fused", "capturable")  # how torch.optim computes; here the engine decides
@@ -31,7 +32,7 @@ def number(name, value, least=0):
     plain = value.item() if single else value
     if isinstance(plain, bool) or not isinstance(plain, Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
-    below_one = name.startswith(BELOW_ONE)
+    below_one = name in BELOW_ONE
     if not (least <= plain < (1 if below_one else math.inf) and plain > -math.inf):  # nor nan
         allowed = "in [0, 1)" if below_one else "finite and >= 0"
         raise ValueError(f"{name} must be {allowed}, got {plain!r}")
@@ -50,7 +51,7 @@ def hyper(name, value, least=0):
         if len(pair) != 2:
             raise ValueError(f"betas must be two numbers in [0, 1), got {value!r}")
         return tuple(number(f"betas[{i}]", beta) for i, beta in enumerate(pair))
-    if name in ("maximize", "differentiable"):
+    if name in (*LATER, "train_mode"):
         if not isinstance(value, bool):
             raise TypeError(f"{name} must be True or False, got {value!r}")
         return value
@@ -89,10 +90,11 @@ def check_switch(cls, name, value):
     elif name not in cls.implies:
         raise TypeError(f"{cls.__name__} got an unexpected keyword argument {name!r}")
     elif value != cls.implies[name]:
-        other = VARIANTS.get(name, {}).get(bool(value))
+        variants = VARIANTS.get(name, {})
+        other = variants.get(bool(value)) if cls.__name__ in variants.values() else None
         if name == "momentum" and cls.__name__ == "GradientDescent":
             other = "Momentum"
-        where = f"that is adamlib.optim.{other}" if other else "only torch.optim's class has that"
+        where = f"that is adamlib.optim.{other}" if other else cls.elsewhere
         allowed = f"{name} must be {cls.implies[name]!r} for {cls.__name__}"
         raise ValueError(f"{allowed}, got {value!r}; {where}")
 
@@ -142,9 +144,7 @@ def tensors(params, state_dtype):
 
 def number_of(value):
     """Return a hyperparameter, or two, as Python numbers."""
-    if type(value) is float:  # by far the most frequent
-        return value
-    if isinstance(value, Real):
+    if type(value) is float or isinstance(value, Real):  # float: by far the most frequent
         return float(value)
     single = math.prod(getattr(value, "shape", (2,))) == 1  # a tensor, or NumPy's
     return float(value.item()) if single else tuple(map(number_of, value))

@@ -19,10 +19,10 @@ from adamlib.engine import staging, writers
 
 @functools.cache
 def staged(rule):
-    """Return (`staging.Staged`, the function of its constants) of `rule`; ValueError as there."""
+    """Return (`staging.Staged`, its `constants`, its `renewed`) of `rule`; ValueError as there."""
     text, names = staging.stage(rule), {}
     exec(text.constants, names)
-    return text, names["constants"]
+    return text, names["constants"], names["renewed"]
 
 
 class UnusableError(ImportError):
@@ -122,9 +122,18 @@ def installed(package):
 @functools.cache
 def can_compile(rule, tool="numba"):
     """Return whether `tool` is installed and `rule` is of what `staging` can take apart."""
-    if not installed(tool):
-        return False
+    return installed(tool) and parted(rule)
+
+
+@functools.cache
+def parted(rule):
+    """Return whether `rule` is of what `staging` can take apart."""
     try:
         return bool(staged(rule))
     except ValueError:
         return False
+
+
+def numbers(rule):
+    """Return the names of the buffers of `rule` that hold one number; none of one not parted."""
+    return staged(rule)[0].numbers if parted(rule) else ()

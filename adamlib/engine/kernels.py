@@ -104,6 +104,7 @@ def update(rule, w, g, t, *buffers, engine="auto", block=16_384, **hyper):
 
     engine="blocks" runs the rule over `block` elements at a time, so that its temporaries stay in
     the cache; "numba" compiles it; "auto" is numba where it is installed and can compile the rule.
+    A rule that keeps a number among its buffers takes it as an array like the others, in blocks.
     Raises ValueError unless all arrays are C-contiguous and of one shape and dtype, float32 or
     float64.
     """
@@ -125,7 +126,11 @@ def update(rule, w, g, t, *buffers, engine="auto", block=16_384, **hyper):
         raise ValueError(f"{rule.__name__} has {count} buffers, got {len(buffers)}")
     if engine not in ("auto", "blocks", "numba"):
         raise ValueError(f"engine must be 'auto', 'blocks' or 'numba', got {engine!r}")
-    if engine == "numba" or (engine == "auto" and compiler.can_compile(rule)):
+    if engine == "numba" and compiler.numbers(rule):
+        raise ValueError(f"engine must be 'auto' or 'blocks' for {rule.__name__}, got 'numba'")
+    if engine == "numba" or (
+        engine == "auto" and compiler.can_compile(rule) and not compiler.numbers(rule)
+    ):
         try:
             launch = Launch(rule, (TYPES[w.dtype],) * len(arrays), [w.size])
         except compiler.UnusableError:

@@ -2,11 +2,15 @@
 
 import torch
 
-from adamlib.engine import kernels
+from adamlib.engine import compiler, kernels
 
 
 def update(rule, t, hyper, sign, decay, stochastic, w, g, *buffers):
-    """Take step t of one weight with PyTorch's operations; two-byte formats compute in float32."""
+    """Take step t of one weight with PyTorch's operations; two-byte formats compute in float32.
+
+    Buffers of the rule that are numbers stand in `hyper`, and are not changed.
+    """
+    rule = of_arrays(rule) if compiler.numbers(rule) else rule
     tensors = (w, g, *buffers)
     copy = torch.is_grad_enabled()  # what a graph refers to must not change in place
     w_, g_, *old = (x.to(torch.promote_types(x.dtype, torch.float32), copy=copy) for x in tensors)
@@ -18,6 +22,21 @@ def update(rule, t, hyper, sign, decay, stochastic, w, g, *buffers):
     w.copy_(new_w)
     for k, (buffer, value) in enumerate(zip(buffers, new, strict=True)):
         buffer.copy_(round_at_random(value, t, k) if stochastic else value)
+
+
+def of_arrays(rule):
+    """Return a rule as a function of arrays alone, which takes its numbers as hyperparameters."""
+    names, numbers = (
+        rule.__code__.co_varnames[3 : rule.__code__.co_argcount],
+        compiler.numbers(rule),
+    )
+
+    def update(w, g, t, *old, **hyper):
+        arrays = zip((name for name in names if name not in numbers), old, strict=True)
+        w, *new = rule(w, g, t, **dict(arrays), **hyper)
+        return w, *(x for name, x in zip(names, new, strict=True) if name not in numbers)
+
+    return update
 
 
 def round_at_random(x, t, k):

@@ -43,6 +43,7 @@ def compiled(rule, weights, hyper):
         gradients = [g.contiguous() for g in gradients]
         launch.table[:, 1] = [g.data_ptr() for g in gradients]
         launch(t, hyper, threads=torch.get_num_threads())
+        hyper.update(compiler.staged(rule)[2](t, **hyper))
 
     step.alive = weights, buffers  # whose addresses the table holds
     return step
@@ -63,9 +64,9 @@ def can_compile(rule, weights, hyper):
 
 
 def starts_of(rule):
-    """Return what the buffers of a rule start from."""
-    given = inspect.signature(rule).parameters.values()
-    return [a.default for a in given if a.kind is not a.KEYWORD_ONLY and a.default is not a.empty]
+    """Return what the buffers of a rule that are arrays start from."""
+    given, own = list(inspect.signature(rule).parameters.values())[3:], compiler.numbers(rule)
+    return [a.default for a in given if a.kind is not a.KEYWORD_ONLY and a.name not in own]
 
 
 def numbers(value, K):

@@ -21,7 +21,8 @@ class Staged(NamedTuple):
     name: str
     arrays: tuple[str, ...]  # w, g and the buffers, in the order of the rule's arguments
     hyper: tuple[str, ...]  # the hyperparameters
-    constants: str  # a function of t and the hyperparameters: the numbers c0, c1, ... of one step
+    numbers: tuple[str, ...]  # buffers that are no arrays: one number for all elements
+    constants: str  # a function of t, hyperparameters, numbers: c0, c1, ...; one of the new numbers
     count: int  # how many there are
     lines: tuple[str, ...]  # what happens to one element, from c0, c1, ... and the arrays' names
 
@@ -35,16 +36,20 @@ def stage(rule):
     function = definition(rule)
     w, g, t, *buffers = (argument.arg for argument in function.args.args)
     hyper = tuple(argument.arg for argument in function.args.kwonlyargs)
-    hoist, once, lines = _Hoist(rule.__name__, {w, g, *buffers}, {t, *hyper}), [], []
-    if not isinstance(function.body[-1], ast.Return):
+    end, least = function.body[-1], [w, *buffers]
+    if not isinstance(end, ast.Return) or len(getattr(end.value, "elts", least)) != len(least):
         raise ValueError(f"{rule.__name__} must return {', '.join((w, *buffers))}")
+    numbers, once, lines, renewed = whole(function), [], [], []
+    arrays = [name for name in (w, g, *buffers) if name not in numbers]
+    hoist = _Hoist(rule.__name__, set(arrays), {t, *hyper, *numbers})
     for statement in function.body:
         match statement:
             case ast.Expr(value=ast.Constant()):  # the docstring
                 pass
             case ast.Assign(targets=[target], value=value) if hoist.is_scalar(value):
-                names = {n.id for n in ast.walk(target) if isinstance(n, ast.Name)}
-                if names & (hoist.scalars | hoist.arrays):  # all constants are computed at the end
+                names = words(target)
+                read = words(*map(ast.parse, hoist.constants))  # which are computed at the end
+                if names & (read | hoist.arrays):
                     raise ValueError(f"{rule.__name__} assigns {', '.join(sorted(names))} twice")
                 once.append(ast.unparse(statement))
                 hoist.scalars |= names
@@ -52,22 +57,39 @@ def stage(rule):
                 lines.append(f"{own(name)} = {ast.unparse(hoist.visit(value))}")
                 hoist.arrays.add(name)
             case ast.Return(value=ast.Tuple(elts=results)):
-                if len(results) != 1 + len(buffers):
-                    raise ValueError(f"{rule.__name__} must return {', '.join((w, *buffers))}")
-                texts = [ast.unparse(hoist.visit(result)) for result in results]
-                pairs = [(own(name), x) for name, x in zip((w, *buffers), texts, strict=True)]
+                new = dict(zip((w, *buffers), results, strict=True))
+                renewed = [f"{name!r}: {ast.unparse(new.pop(name))}" for name in numbers]
+                pairs = [(own(name), ast.unparse(hoist.visit(x))) for name, x in new.items()]
                 pairs = [(k, name, text) for k, (name, text) in enumerate(pairs) if text != name]
                 lines += [f"new{k} = {text}" for k, _, text in pairs]  # all, before one is changed
                 lines += [f"{name} = new{k}" for k, name, _ in pairs]
             case _:
                 raise ValueError(f"{rule.__name__} cannot be compiled: {ast.unparse(statement)}")
-    numbers = "".join(f"{text}, " for text in hoist.constants)
-    body = "".join(f"    {line}\n" for line in (*once, f"return ({numbers})"))
-    usual = zip(hyper, function.args.kw_defaults, strict=True)
+    starts = dict(zip(buffers[::-1], function.args.defaults[::-1], strict=False))
+    usual = [*zip(hyper, function.args.kw_defaults, strict=True)]
+    usual += [(name, starts.get(name)) for name in numbers]
     given = [f"{a}={ast.unparse(default)}" if default else a for a, default in usual]
-    constants = f"def constants({', '.join((t, '*', *given) if given else (t,))}):\n{body}"
-    arrays = tuple(own(name) for name in (w, g, *buffers))
-    return Staged(rule.__name__, arrays, hyper, constants, len(hoist.constants), tuple(lines))
+    text = writers.functions((t, "*", *given) if given else (t,), once, hoist.constants, renewed)
+    names, count = tuple(map(own, arrays)), len(hoist.constants)
+    return Staged(rule.__name__, names, hyper, numbers, text, count, tuple(lines))
+
+
+def whole(function):
+    """Return the buffers into which no array flows: each is one number for all elements."""
+    w, g, _, *buffers = (argument.arg for argument in function.args.args)
+    flows = [(words(x.targets[0]), x.value) for x in function.body if isinstance(x, ast.Assign)]
+    ends = zip((w, *buffers), getattr(function.body[-1].value, "elts", ()), strict=False)
+    flows += [({name}, x) for name, x in ends]
+    arrays = {w, g, "()"}
+    for names, value in flows * len(flows):  # until none is new
+        arrays |= names if words(value) & arrays else set()
+    return tuple(name for name in buffers if name not in arrays)
+
+
+def words(*nodes):
+    """Return the names in syntax trees, and "()" where something is called."""
+    found = (x for node in nodes for x in ast.walk(node) if isinstance(x, ast.Name | ast.Call))
+    return {getattr(x, "id", "()") for x in found}
 
 
 def definition(function):
@@ -97,8 +119,7 @@ class _Hoist(ast.NodeTransformer):
         self.rule, self.arrays, self.scalars, self.constants = rule, arrays, scalars, {}
 
     def is_scalar(self, node):
-        names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-        return names <= self.scalars and not any(isinstance(n, ast.Call) for n in ast.walk(node))
+        return words(node) <= self.scalars
 
     def visit(self, node):
         if isinstance(node, ast.expr) and self.is_scalar(node):

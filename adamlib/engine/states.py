@@ -2,6 +2,7 @@
 
 import math
 from collections import defaultdict
+from itertools import product
 
 import torch
 
@@ -11,10 +12,26 @@ from adamlib.engine import arguments
 def start(optimizer, w):
     """Return the state of a weight before its first step, laid out in memory as the weight."""
     buffers = {
-        name: torch.full_like(w, at, dtype=optimizer.state_dtype, requires_grad=False)
+        name: float(at)
+        if name in optimizer.numbers.values()
+        else torch.full_like(w, at, dtype=optimizer.state_dtype, requires_grad=False)
         for name, at in zip(optimizer.names.values(), optimizer.starts, strict=True)
     }
     return {"step": 0, **buffers}
+
+
+def numbers(optimizer, state):
+    """Return the buffers of a weight that are numbers, by their names in the rule."""
+    return {name: state[key] for name, key in optimizer.numbers.items()}
+
+
+def renew(optimizer, own, new):
+    """Put new numbers into the states `own`; a tensor that was put in by hand keeps its place."""
+    for state, (name, key) in product(own, optimizer.numbers.items()):
+        if torch.is_tensor(state[key]) and not torch.is_tensor(new[name]):
+            state[key].fill_(new[name])
+        else:
+            state[key] = new[name]
 
 
 @torch.no_grad()
@@ -26,7 +43,11 @@ def load(optimizer, groups, values):
     for w in (w for w, state in values.items() if torch.is_tensor(w) and state):
         own[w] = start(optimizer, w) | {"step": int(values[w].get("step", 0))}
         for name in optimizer.names.values():
-            if values[w][name] is not None:
+            if values[w][name] is None:
+                continue
+            if name in optimizer.numbers.values():
+                own[w][name] = arguments.number_of(values[w][name])
+            else:
                 own[w][name].copy_(values[w][name])
     for group in groups:
         drop_switches(type(optimizer), group)
@@ -64,11 +85,12 @@ def check(cls, group, state):
         if state.get(param) and set(cls.names.values()) not in (set(named), set(buffers)):
             found, own = sorted(buffers), sorted(cls.names.values())
             raise ValueError(f"{wrong}: it has the buffers {found}, not {own}")
-        if state.get(param) and "step" not in state[param] and "momentum_buffer" not in named:
-            raise ValueError(f"{wrong}: it has no step")  # SGD counts none
+        if state.get(param) and "step" not in state[param] and cls.clock:
+            raise ValueError(f"{wrong}: it has no step")
         for key, buffer in buffers.items():
-            if buffer.shape != param.shape:
+            shape = () if key in cls.numbers.values() else tuple(param.shape)
+            if tuple(getattr(buffer, "shape", ())) != shape:
                 raise ValueError(
-                    f"loaded state dict has {key} of shape {tuple(buffer.shape)} "
+                    f"loaded state dict has {key} of shape {tuple(getattr(buffer, 'shape', ()))} "
                     f"for a parameter of shape {tuple(param.shape)}"
                 )

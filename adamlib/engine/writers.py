@@ -23,6 +23,13 @@ def kernel(job):  # several threads run it at once, and each takes the next chun
 """
 
 
+def functions(arguments, once, constants, renewed):
+    """Return the text of two functions of a step: its constants, and its new numbers by name."""
+    head, body = ", ".join(arguments), "".join(f"    {line}\n" for line in once)
+    text = f"def constants({head}):\n{body}    return ({''.join(f'{x}, ' for x in constants)})\n"
+    return text + f"def renewed({head}):\n{body}    return {{{', '.join(renewed)}}}\n"
+
+
 def loop(staged, types):
     """Return the text of a CPU kernel; `types` names each array's: f32, f64, bf16, f16 or sr16.
 

@@ -75,7 +75,29 @@ def required(w, g, t, *, lr=0.1, rate):
     return (w - lr * rate * g,)
 
 
-OWN = [hands_on, clashes, swapped, lion, bare]
+def number_first(w, g, t, n=2, m=0, *, lr=0.1):
+    n = n + lr
+    m = m + g / n
+    return w - m, n, m
+
+
+def number_last(w, g, t, m=0, left=1, *, lr=0.1):
+    return w - lr * left * m, m + left * g, left / 2
+
+
+def numbers_of_each_other(w, g, t, a=1, b=2, *, lr=0.1):
+    a, old = a + b, a
+    return w - lr * a * g, a, old
+
+
+def rate_of_its_own(w, g, t, *, lr=0.1):
+    lr = lr / t
+    return (w - lr * g,)
+
+
+OWN = [hands_on, clashes, swapped, lion, bare, rate_of_its_own]
+NUMBERED = {number_first: ["n"], number_last: ["left"], numbers_of_each_other: ["a", "b"]}
+OWN += [*NUMBERED]
 
 
 # rules that it cannot
@@ -122,6 +144,7 @@ def several(w, g, t, *, lr=0.1, **more):
 
 
 def scalar_twice(w, g, t, *, lr=0.1):
+    w = w - lr * g
     lr = lr / t
     return (w - lr * g,)
 
@@ -167,17 +190,31 @@ def test_what_cannot_be_compiled_is_named_and_auto_runs_it_plain(rule):
 @pytest.mark.parametrize("rule", [*(getattr(rules, name) for name in NAMES), *OWN])
 def test_a_rule_taken_apart_computes_what_the_rule_computes(rule):
     staged = staging.stage(rule)
-    t, values = 3, dict(zip(staged.arrays, (0.5, -0.3, 0.2, 0.7, 0.4), strict=False))
+    t, values = 3, (0.5, -0.3, 0.2, 0.7, 0.4)
+    expected = rule(*values[:2], t, *values[2 : len(buffers_of(rule)) + 2])
+    given = dict(zip(["w", "g", *buffers_of(rule)], values, strict=False))
+    numbers = {name: given.pop(name) for name in staged.numbers}
     words = {}
     exec(staged.constants, words)
-    constants = words["constants"](t)
-    assert len(constants) == staged.count
+    constants, new = (words[each](t, **numbers) for each in ("constants", "renewed"))
+    assert len(constants) == staged.count and [*new] == [*numbers]
     names = {f"c{k}": c for k, c in enumerate(constants)}
-    names |= {"sqrt": math.sqrt, "number": float, **values}
+    names |= {"sqrt": math.sqrt, "number": float}
+    names |= dict(zip(staged.arrays, given.values(), strict=True))
     exec("\n".join(staged.lines), names)
-    w, _, *state = staged.arrays
-    expected = rule(*list(values.values())[:2], t, *list(values.values())[2:])
-    assert [names[a] for a in (w, *state)] == pytest.approx(expected, rel=1e-14)  # roundings
+    found = [new[x] if x in new else names[staging.own(x)] for x in ("w", *buffers_of(rule))]
+    assert found == pytest.approx(expected, rel=1e-14)  # roundings
+
+
+def buffers_of(rule):
+    """The names of a rule's buffers."""
+    return rule.__code__.co_varnames[3 : rule.__code__.co_argcount]
+
+
+def test_a_buffer_into_which_no_array_flows_is_a_number():
+    for rule in (*(getattr(rules, name) for name in NAMES), *OWN):
+        numbers = ["product"] if rule is rules.nadam else NUMBERED.get(rule, [])
+        assert [*staging.stage(rule).numbers] == numbers
 
 
 @every_class
@@ -217,6 +254,10 @@ def test_an_update_in_place_is_the_rule(rule, options):
         w, g, *state = [a.copy() for a in arrays]
         for t in (1, 2):
             w, *state = rule(w, g, t, *state)
+            if options.get("engine") == "numba" and compiler.numbers(rule):
+                with pytest.raises(ValueError, match="engine must be 'auto' or 'blocks' for"):
+                    kernels.update(rule, arrays[0], arrays[1], t, *arrays[2:], **options)
+                return
             kernels.update(rule, arrays[0], arrays[1], t, *arrays[2:], **options)
         for array, expected in zip((arrays[0], *arrays[2:]), (w, *state), strict=True):
             np.testing.assert_allclose(array, expected, rtol=1e-14, atol=1e-15)  # roundings

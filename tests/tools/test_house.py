@@ -12,7 +12,7 @@ import pytest
 BUDGETS = {
     "check": 646,
     "diagnose": 2200,
-    "engine": 1580,
+    "engine": 1680,
     "runs": 940,
     "sweep": 340,
     "bench": 670,
