@@ -1,13 +1,17 @@
 """The rules as PyTorch optimizers: one small class per rule.
 
-Each class is a drop-in for its counterpart in torch.optim: the same names, order and defaults of
-the arguments (but for momentum, 0.9 here and 0 in SGD), the same keys in its state, and so
-checkpoints that either one can go on from. What is the same for all lives in `engine.adapter`:
-`weight_decay` adds an L2 term to the gradient, `maximize` turns its sign, `differentiable` lets
-gradients flow through a step, `engine` is one of `engine.choice.ENGINES`, and
-`state_dtype=torch.bfloat16` keeps buffers of two bytes, rounded at random. `foreach` and `fused`
-are accepted and change nothing.
+Each class is a drop-in for its counterpart in torch.optim (`Lion`: in lion-pytorch): the same
+names, order and defaults of the arguments (but for momentum, 0.9 here and 0 in SGD), the same keys
+in its state, and so checkpoints that either one can go on from. `ScheduleFree` is used as
+AdamWScheduleFree of the package schedulefree is, and keeps other buffers.
+
+What is the same for all lives in `engine.adapter`: `weight_decay` adds an L2 term to the gradient,
+`maximize` turns its sign, `differentiable` lets gradients flow through a step, `engine` is one of
+`engine.choice.ENGINES`, and `state_dtype=torch.bfloat16` keeps buffers of two bytes, rounded at
+random. `foreach` and `fused` are accepted and change nothing.
 """
+
+import torch
 
 from adamlib import rules
 from adamlib.engine.adapter import RuleOptimizer
@@ -106,3 +110,85 @@ class AdaMax(Adam):
 
     def __init__(self, params, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, **options):
         super().__init__(params, lr, betas, eps, weight_decay, **options)
+
+
+class Lion(RuleOptimizer):
+    """`rules.lion` for a model; Lion of lion-pytorch. Its `weight_decay` is not an L2 term."""
+
+    rule = staticmethod(rules.lion)
+    names = {"m": "exp_avg"}
+    clock = False
+
+    def __init__(self, params, lr=1e-4, betas=(0.9, 0.99), weight_decay=0, **options):
+        super().__init__(params, dict(lr=lr, betas=betas, weight_decay=weight_decay), **options)
+
+
+class NAdam(RuleOptimizer):
+    """`rules.nadam` for a model; torch.optim.NAdam, which rounds `mu_product` to float32."""
+
+    rule = staticmethod(rules.nadam)
+    names = {**Adam.names, "product": "mu_product"}
+    implies = {"decoupled_weight_decay": False}
+
+    def __init__(
+        self,
+        params,
+        lr=2e-3,
+        betas=(0.9, 0.999),
+        eps=1e-8,
+        weight_decay=0,
+        momentum_decay=4e-3,
+        **options,
+    ):
+        hyper = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+        super().__init__(params, {**hyper, "momentum_decay": momentum_decay}, **options)
+
+
+class RAdam(Adam):
+    """`rules.radam` for a model; torch.optim.RAdam."""
+
+    rule = staticmethod(rules.radam)
+    implies = {"decoupled_weight_decay": False}
+
+
+class ScheduleFree(RuleOptimizer):
+    """`rules.schedule_free` for a model; AdamWScheduleFree of schedulefree, without its warm-up.
+
+    The weights are y, where gradients are taken, until `eval()` makes them x, to be evaluated and
+    saved; `train()` turns back. A new one is in training mode, where theirs is in neither. The
+    optimizer has to be in eval mode when a checkpoint of model and optimizer is to hold x.
+    """
+
+    rule = staticmethod(rules.schedule_free)
+    names = {"v": "exp_avg_sq"}
+    implies = {"warmup_steps": 0, "r": 0}
+    elsewhere = "its average weighs all steps alike; torch.optim.lr_scheduler.LinearLR can warm up"
+    modes = {"train_mode": True}
+
+    def __init__(self, params, lr=2.5e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, **options):
+        hyper = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+        super().__init__(params, hyper, **options)
+
+    def train(self):
+        """Make the weights y, where gradients are to be taken; nothing if they are."""
+        self._turn(True)
+
+    def eval(self):
+        """Make the weights x, the average to be evaluated; nothing if they are."""
+        self._turn(False)
+
+    @torch.no_grad()
+    def _turn(self, training):
+        for group in self.param_groups:
+            away = (1 if training else -1) * (1 - float(group["betas"][0]))  # y from x
+            for w in group["params"] if group["train_mode"] != training else ():
+                if self.state.get(w):
+                    w.add_(self.state[w]["s"], alpha=away)
+            group["train_mode"] = training
+
+    @torch._disable_dynamo
+    def step(self, closure=None):
+        """Take one step; raise RuntimeError in eval mode, where gradients are not those of y."""
+        if not all(group["train_mode"] for group in self.param_groups):
+            raise RuntimeError("step() needs training mode: call the optimizer's train() before it")
+        return super().step(closure)

@@ -3,13 +3,16 @@
 import io
 import math
 
+import counterparts
 import pytest
 import torch
 
 from adamlib import optim
 from adamlib.engine.choice import emulated
 
-PAIRS = {  # our class, torch's counterpart, hyperparameters of both, switches of torch's
+# our class, torch's counterpart (that of `counterparts` where torch has none in float64),
+# hyperparameters of both, switches of torch's
+PAIRS = {
     "gradient_descent": (optim.GradientDescent, torch.optim.SGD, {"lr": 0.1}, {}),
     "momentum": (optim.Momentum, torch.optim.SGD, {"lr": 0.01, "momentum": 0.9}, {}),
     "nesterov": (
@@ -37,6 +40,25 @@ PAIRS = {  # our class, torch's counterpart, hyperparameters of both, switches o
     "adamax": (
         optim.AdaMax,
         torch.optim.Adamax,
+        {"lr": 0.01, "betas": (0.8, 0.99), "eps": 1e-3},
+        {},
+    ),
+    "lion": (optim.Lion, counterparts.Lion, {"lr": 0.01, "betas": (0.8, 0.99)}, {}),
+    "nadam": (
+        optim.NAdam,
+        counterparts.NAdam,
+        {"lr": 0.01, "betas": (0.8, 0.99), "eps": 1e-3, "momentum_decay": 0.04},
+        {},
+    ),
+    "radam": (  # rectified from step 6 on
+        optim.RAdam,
+        torch.optim.RAdam,
+        {"lr": 0.01, "betas": (0.8, 0.99), "eps": 1e-3},
+        {},
+    ),
+    "schedule_free": (
+        optim.ScheduleFree,
+        counterparts.ScheduleFree,
         {"lr": 0.01, "betas": (0.8, 0.99), "eps": 1e-3},
         {},
     ),
@@ -98,6 +120,11 @@ def theirs(name, make=shapes, **options):
 
 def weights_of(optimizer):
     return [w for group in optimizer.param_groups for w in group["params"]]
+
+
+def buffers_of(state):
+    """The buffers of a weight that are arrays: not the clock, not a number."""
+    return [x for key, x in state.items() if key not in ("step", "mu_product")]
 
 
 def walk(optimizers, steps, seed=0, absent=(), lay=torch.clone):

@@ -46,7 +46,7 @@ def mistakes(cls):
             for value in (0.9, (0.9,), (0.9, 0.9, 0.9), (0.9, 1.0), (-0.1, 0.9), (0.9, math.nan)):
                 yield key, value, ValueError
             yield key, (0.9, "0.9"), TypeError
-        elif key in ("maximize", "differentiable"):
+        elif key in ("maximize", "differentiable", "train_mode"):
             yield key, 1, TypeError
         else:
             below_one = [1.0] if key in ("momentum", "alpha") else []
@@ -101,6 +101,9 @@ def test_a_group_keeps_a_key_of_the_users_own(name):
         (optim.RMSProp, {"momentum": 0.9}, "only torch.optim"),
         (optim.RMSProp, {"centered": True}, "only torch.optim"),
         (optim.AdaGrad, {"lr_decay": 0.1}, "only torch.optim"),
+        (optim.NAdam, {"decoupled_weight_decay": True}, "only torch.optim"),
+        (optim.RAdam, {"decoupled_weight_decay": True}, "only torch.optim"),
+        (optim.AdamW, {"amsgrad": True}, "only torch.optim"),
         (optim.AdaGrad, {"initial_accumulator_value": 0.1}, "only torch.optim"),
     ],
 )

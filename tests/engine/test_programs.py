@@ -40,11 +40,13 @@ EDITS = {
     "betas": ((0.5, 0.9), [0.0, 0.99]),
     "momentum": (0.5, 0.99),
     "alpha": (0.5, 0.99),
+    "momentum_decay": (0.0, 0.5),
     "maximize": (True, False),
     "lr_scale": (0.1, 2),
 }
 UNCOUNTED = ("gradient_descent", "momentum", "nesterov")  # torch's SGD keeps no step
 CYCLES = ("momentum", "nesterov", "adam", "adamw", "amsgrad", "adamax")  # they have one to cycle
+CYCLES += ("lion", "nadam", "radam", "schedule_free")
 SCHEDULES = {
     "StepLR": lambda o: torchs.StepLR(o, 2, 0.5),
     "CosineAnnealingLR": lambda o: torchs.CosineAnnealingLR(o, 3),
@@ -189,7 +191,8 @@ class Programs(RuleBasedStateMachine):
             elif w in state and how == "copy":
                 state[w] = copy.deepcopy(state[w])
             elif state.get(w):  # as torch.optim would begin: "step" is a tensor, if there is one
-                begun = {x: torch.zeros_like(w) for x in self.cls.names.values()}
+                begun = {x: torch.zeros_like(w) for x in self.cls.arrays}
+                begun |= {x: torch.tensor(1.0) for x in self.cls.numbers.values()}
                 counts = self.name not in UNCOUNTED
                 state[w] = ({"step": torch.tensor(0.0)} if counts else {}) | begun
 
@@ -254,7 +257,7 @@ class Programs(RuleBasedStateMachine):
             states = mine.optimizer.state.get(w, {}), torchs_.optimizer.state.get(other, {})
             uncounted = {"step"} if self.name in UNCOUNTED else set()
             for key in (states[0].keys() & states[1].keys()) - uncounted:
-                pairs.append([torch.as_tensor(state[key]).double() for state in states])
+                pairs.append([torch.as_tensor(x[key], dtype=torch.float64) for x in states])
             for x, y in pairs:
                 if y.numel():
                     self.largest = max(self.largest, y.abs().nan_to_num(0, 0, 0).max().item())

@@ -98,3 +98,84 @@ def test_a_cycle_that_ended_a_rounding_below_zero_can_be_loaded():
     assert (rate := one.param_groups[0]["lr"]) < 0
     other.load_state_dict(one.state_dict())
     assert other.param_groups[0]["lr"] == rate
+
+
+def nadam(n, **options):
+    """NAdam over n weights at 1, and these."""
+    weights = [torch.nn.Parameter(torch.ones(2, dtype=torch.float64)) for _ in range(n)]
+    return optim.NAdam(weights, lr=0.1, **options), weights
+
+
+def step_with(optimizer, *gradients):
+    for w, g in zip(weights_of(optimizer), gradients, strict=True):
+        w.grad = torch.full_like(w, g)
+    optimizer.step()
+
+
+@pytest.mark.parametrize("engine", ["plain", "numba"])
+def test_weights_at_one_step_with_other_numbers_are_stepped_apart(engine):
+    together, weights = nadam(3, engine=engine)
+    step_with(together, 1, 1, 1)
+    products = [0.5, 0.5, 0.25]
+    for w, product in zip(weights, products, strict=True):
+        together.state[w]["mu_product"] = product
+    step_with(together, 2, 2, 2)
+    for w, product in zip(weights, products, strict=True):
+        alone, (twin,) = nadam(1, engine=engine)
+        step_with(alone, 1)
+        alone.state[twin]["mu_product"] = product
+        step_with(alone, 2)
+        assert torch.equal(w, twin)
+        assert together.state[w]["mu_product"] == alone.state[twin]["mu_product"]
+    assert not torch.equal(weights[1], weights[2])
+
+
+def test_a_number_in_a_tensor_that_was_put_in_stays_in_it():
+    optimizer, (w,) = nadam(1)
+    other, (twin,) = nadam(1)
+    step_with(optimizer, 1)
+    step_with(other, 1)
+    product = optimizer.state[w]["mu_product"] = torch.tensor(other.state[twin]["mu_product"])
+    step_with(optimizer, 2)
+    step_with(other, 2)
+    assert optimizer.state[w]["mu_product"] is product
+    assert product == pytest.approx(other.state[twin]["mu_product"], rel=1e-7)  # it is in float32
+    other.load_state_dict(optimizer.state_dict())
+    assert type(other.state[twin]["mu_product"]) is float
+
+
+def test_a_number_of_another_shape_is_named():
+    optimizer, _ = nadam(1)
+    step_with(optimizer, 1)
+    given = optimizer.state_dict()
+    given["state"][0]["mu_product"] = torch.ones(2)
+    with pytest.raises(ValueError, match=r"loaded state dict has mu_product of shape \(2,\)"):
+        optimizer.load_state_dict(given)
+
+
+def test_gradients_flow_through_the_number_of_a_step():
+    def run(beta1):
+        w = torch.zeros(2, dtype=torch.float64)
+        optimizer = optim.NAdam([w], betas=(beta1, 0.9), differentiable=True)
+        for g in (1.0, -0.5, 2.0):
+            w.grad = torch.tensor([g, 1.0], dtype=torch.float64)
+            optimizer.step()
+        return w
+
+    beta1 = torch.tensor(0.8, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(run, beta1)
+
+
+def test_lion_goes_on_from_a_state_without_a_clock():
+    """That of lion-pytorch has the mean of the gradients alone."""
+    w, twin = (torch.nn.Parameter(torch.ones(2)) for _ in "ab")
+    one, other = optim.Lion([w]), optim.Lion([twin])
+    step_with(one, 1)
+    given = copy.deepcopy(one.state_dict())
+    del given["state"][0]["step"]
+    twin.data.copy_(w)
+    other.load_state_dict(given)
+    step_with(one, -0.01)
+    step_with(other, -0.01)
+    assert torch.equal(w, twin)
+    assert torch.equal(one.state[w]["exp_avg"], other.state[twin]["exp_avg"])

@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
-from oracle import NAMES, PAIRS, ramp
+from oracle import NAMES, PAIRS, buffers_of, ramp
 from together import together
 from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
 from torch.distributed.fsdp import fully_shard
@@ -100,7 +100,7 @@ def sharded(name, folder):
         train(model, optimizer, share(INPUTS))
         close(model, name)
         for w in model.parameters():
-            buffers = [x for key, x in optimizer.state[w].items() if key != "step"]
+            buffers = buffers_of(optimizer.state[w])
             assert all(x.to_local().shape == w.to_local().shape for x in buffers)
 
 
@@ -109,7 +109,7 @@ def sharded_in_two_bytes(name, folder):
     optimizer = optimizer_of(name, model.parameters(), state_dtype=torch.bfloat16)
     train(model, optimizer, share(INPUTS), stop=1)
     for w in model.parameters():
-        buffers = [x for key, x in optimizer.state[w].items() if key != "step"]
+        buffers = buffers_of(optimizer.state[w])
         assert all(x.dtype == torch.bfloat16 for x in buffers)
 
 
