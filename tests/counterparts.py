@@ -1,6 +1,6 @@
 """What torch.optim has not, or not in float64, written out for ours to be compared with.
 
-`tests/test_walks.py` holds them, too, to the walks of their authors' packages.
+`tests/test_authors.py` holds two of them to recorded walks of their authors' packages.
 """
 
 from contextlib import contextmanager
