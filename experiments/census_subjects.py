@@ -18,6 +18,7 @@ def one(how):
 HERE = ("torch", "adamlib")  # the environment's own
 TORCH = "Adadelta Adafactor Adagrad Adam AdamW Adamax ASGD LBFGS Muon NAdam RAdam RMSprop Rprop SGD"
 RULES = "GradientDescent Momentum Nesterov AdaGrad RMSProp Adam AdamW AMSGrad AdaMax"
+RULES += " Lion NAdam RAdam ScheduleFree Muon"
 COLLECTION = "ADOPT AdEMAMix Adalite AdaBelief AdaMod Adai Adan AdamP Amos CAME EXAdam Grams Lion"
 COLLECTION += " Prodigy QHAdam SOAP ScheduleFreeAdamW StableAdamW Tiger Yogi"
 JETTIFY = "AccSGD AdaBelief AdaBound AdaMod AdamP AggMo Apollo DiffGrad Lamb LARS MADGRAD"

@@ -45,6 +45,21 @@ def infinite(lab):
     return "is forgotten" if bool((own * other > 0).all()) else "drives its weight one way for good"
 
 
+def modes(lab):
+    """What eval() and train(), where an optimizer has them, do to a weight."""
+    trial = lab.open(**lab.bare)
+    if not callable(getattr(trial.optimizer, "eval", None)):
+        raise UnknownError("it has no modes")
+    for _ in range(8):
+        trial.step([G])
+    (w,), steps = trial.weights, (trial.optimizer.eval, trial.optimizer.train)
+    places = [w.detach().clone(), *(quietly(turn) or w.detach().clone() for turn in steps)]
+    first, away, back = (place.double() for place in places)
+    if float((back - first).abs().max()) > 1e-6 * lab.lr:
+        return "moves the weights, and train() does not take them back"
+    return "changes nothing" if torch.equal(first, away) else "moves the weights, train() back"
+
+
 def misspelled(lab):
     """Whether a keyword that no one knows is taken."""
     if getattr(lab.open().optimizer, "elsewhere", False):
@@ -91,6 +106,7 @@ QUESTIONS = {
     "a tensor of no number": partial(of_shape, shape=(0,)),
     "a group added later": later_group,
     "an infinite gradient": infinite,
+    "eval()": modes,
     "a misspelled keyword": misspelled,
     "bfloat16 weights at 1, in 20 steps of 1e-3,": bfloat16,
     "buffers of bfloat16 weights": partial(buffers, dtype=torch.bfloat16),

@@ -2,9 +2,11 @@
 
 import torch
 
+from adamlib import rules
 from adamlib.diagnose.couplings import apart, wide
 from adamlib.diagnose.lab import Lab, UnknownError
-from adamlib.diagnose.portrait import STEPS, steady
+from adamlib.diagnose.later import STEPS, settings_of
+from adamlib.diagnose.portrait import steady
 
 CLASSES = {
     "rules.gradient_descent": "SGD",
@@ -15,6 +17,8 @@ CLASSES = {
     "rules.adam, no correction": "RMSprop",
     "rules.amsgrad": "Adam",
     "rules.adamax": "Adamax",
+    "rules.nadam": "NAdam",
+    "rules.radam": "RAdam",
 }
 
 
@@ -47,7 +51,7 @@ def arguments(lab, known):
         rule = "rules.adam"  # without a mean there is nothing to correct
     if rule not in CLASSES or lab.dtype != torch.float64 or "the memory of size starts at" in known:
         raise UnknownError("no class of torch.optim is like it")
-    name, gain = CLASSES[rule], float(f"{steady(known):.5g}")
+    name, gain = CLASSES[rule], float(f"{steady(known) or 1.0:.5g}")
     beta1, beta2 = (
         round(known[key].value, 6) if key in known else 0.0 for key in ("beta1", "beta2")
     )
@@ -59,11 +63,14 @@ def arguments(lab, known):
         settings["alpha"] = beta2
     elif name in ("Adam", "Adamax"):
         settings["betas"] = (beta1, beta2)
-    if name != "SGD":
+    if name in ("NAdam", "RAdam"):
+        settings = {"lr": lab.lr, **settings_of(lab, getattr(rules, name.lower()))}
+    elif name != "SGD":
         settings["eps"] = float(f"{known.get('size of eps', 0.0):.3g}")
     if rule == "rules.amsgrad":
         settings["amsgrad"] = True
     decay, kind = known.get("weight decay as set", 0.0), known.get("weight decay", "")
     if decay and kind.startswith("past the gradient, times lr"):
         name = {"Adam": "AdamW"}.get(name, name)
+        settings |= {"decoupled_weight_decay": True} if name in ("NAdam", "RAdam") else {}
     return name, settings | ({"weight_decay": decay} if decay or name == "AdamW" else {})

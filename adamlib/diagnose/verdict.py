@@ -2,14 +2,14 @@
 
 from adamlib.diagnose.correction import BOTH, NEITHER, M, V
 from adamlib.diagnose.faults import large
+from adamlib.diagnose.later import NAMES
 from adamlib.diagnose.memories import LARGEST, MAXIMUM, MEAN, SUM
 from adamlib.diagnose.portrait import at_rate, steady
 
 ENTRIES = "the other entries of its tensor"
 FALL = "share of a weight that goes unasked in the first step"
 TOP = "the longest of 4,000 such steps, in lr"
-POWER = "with the gradient to the power"
-ALIKE = "gradients act alike from a size of"
+POWER, ALIKE = "with the gradient to the power", "gradients act alike from a size of"
 UNASKED = "share of a weight that goes unasked in a step, per lr"
 AHEAD, MIXED = "the mean, looking ahead (Nesterov)", "the mean and the newest gradient"
 ADAM = f"the root of {MEAN} of the squares"
@@ -24,14 +24,14 @@ CORRECTED = {
 def verdict(p):
     """Return a sentence or two: which rule it is, in what it differs, and how far that is known."""
     name, but = base(p)
-    gain, own = steady(p), set(name.split()) & {"momentum", "orthogonalized"}
-    if gain is not None and not own and abs(gain - 1) > 1e-3:
+    gain, own = steady(p), {"momentum", "orthogonalized", *NAMES.values()}
+    if gain is not None and own.isdisjoint([name, *name.split()]) and abs(gain - 1) > 1e-3:
         but.append(f"a steady step is {gain:g} lr long{at_rate(p)}")
     off = p.get("foretold within", 0.0)
     if off > 1e-5:
         but.append(f"along random gradients its steps are off by {off:.1g} of one")
     late, first = (p.get(f"length grows {at}{POWER}", 0.0) for at in ("", "at first "))
-    if abs(late - first) > 0.2:
+    if abs(late - first) > 0.2 and name not in NAMES.values():
         but.append(f"at first its steps grow with the power {first:g} of the gradient")
     if p.get("the memory of size starts at"):
         but.append(f"the memory of size starts at {p['the memory of size starts at']:g}")
@@ -67,6 +67,8 @@ def verdict(p):
 
 def base(p):
     """Return (name, [how it differs from the rule of that name])."""
+    if p.get("foretold by") in NAMES:
+        return NAMES[p["foretold by"]], []
     divided, direction = str(p.get("divided by")), str(p.get("direction"))
     orthogonal = p.get("matrices are orthogonalized")
     if orthogonal and ENTRIES in p.get("a step depends on", ()):

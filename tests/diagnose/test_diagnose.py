@@ -50,15 +50,9 @@ TORCH = [
     ("Adam", {"amsgrad": True}, "AMSGrad", "in the gradient", "amsgrad"),
     ("AdamW", {}, "AdamW", "past the gradient, times lr", "adam"),
     ("Adamax", {}, "AdaMax", "in the gradient", "adamax"),
-    ("NAdam", {}, f"Adam, but it looks ahead, as NAdam does; {OWN}", "in the gradient", None),
-    (
-        "RAdam",
-        {},
-        f"Adam, but {OWN}; eps before the correction: 10 times larger at step 10; "
-        "at first its steps grow with the power 1 of the gradient",
-        "in the gradient",
-        None,
-    ),
+    ("NAdam", {}, "NAdam", "in the gradient", "nadam"),
+    ("NAdam", {"decoupled_weight_decay": True, "weight_decay": 0.1}, "NAdam", PAST, "nadam"),
+    ("RAdam", {"betas": (0.8, 0.9)}, "RAdam", "in the gradient", "radam"),
     (
         "Adadelta",
         {},
@@ -125,16 +119,56 @@ def test_numbers_of_adam_come_with_how_far_off_they_may_be():
     assert found["weight decay as set"] == 0.2
 
 
+def own_place(w, g, t, m=0, v=0, *, lr=1e-3, betas=(0.9, 0.999)):
+    """Nearly NAdam: another step in between than those of the book's rules."""
+    new, m, v = rules.adam(w, g, t, m, v, lr=lr, betas=betas)
+    return new - 0.1 * lr * g / (v**0.5 + 1e-8), m, v
+
+
+def test_a_rule_that_is_a_later_one_nearly_is_not_called_so():
+    found = diagnose(of_rule(own_place))
+    assert not found.properties["foretold by"].startswith("rules.")
+    assert "No rule of the book foretells its steps" in found.verdict
+
+
+def test_the_betas_of_nadam_come_with_how_far_off_they_may_be():
+    found = diagnose(torch_optim("NAdam", betas=(0.85, 0.99))).properties
+    value, within = found["beta1"]
+    assert value == 0.85 and 1e-6 < within < 1e-3  # its share of the newest gradient still moves
+    assert found["with the settings"] == "betas (0.85, 0.99), eps 1e-08, momentum_decay 0.004"
+    assert found["the same in torch.optim"].startswith("NAdam(lr=0.002, betas=(0.85, 0.99)")
+
+
+class LosesItsPlace(optim.ScheduleFree):
+    """Its train() does not undo its eval()."""
+
+    def train(self):
+        for group in self.param_groups:
+            group["train_mode"] = True
+
+
+def test_modes_that_move_the_weights_are_told_and_that_they_do_not_come_back():
+    answers = {optim.ScheduleFree: "moves the weights, train() back"}
+    answers[LosesItsPlace] = "moves the weights, and train() does not take them back"
+    for cls, answer in answers.items():
+        card = diagnose(cls)
+        assert card.properties["eval()"] == answer
+        assert card.faults == ([f"eval() {answer}."] if cls is LosesItsPlace else [])
+    assert "eval()" not in diagnose(torch.optim.SGD).properties
+
+
 OURS = ["GradientDescent", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam", "AdamW"]
+OURS += ["AMSGrad", "AdaMax", "Lion", "NAdam", "RAdam", "ScheduleFree"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*OURS, "AMSGrad", "AdaMax"])
+@pytest.mark.parametrize("name", OURS)
 def test_no_fault_is_found_in_ours(name):
     card = diagnose(lambda params, **given: getattr(optim, name)(params, engine="plain", **given))
     assert not card.faults and card.properties["foretold within"] < 1e-8
     like = {"GradientDescent": "Gradient descent", "Nesterov": "Gradient descent with Nesterov"}
     like["Momentum"] = "Gradient descent with momentum 0.9"
+    like["ScheduleFree"] = "Schedule-Free AdamW"
     assert card.verdict.startswith(like.get(name, name))
 
 

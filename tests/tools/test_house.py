@@ -11,7 +11,7 @@ import pytest
 #: The most lines of a folder: a new one has to earn its place, or another has to go.
 BUDGETS = {
     "check": 646,
-    "diagnose": 2200,
+    "diagnose": 2300,
     "engine": 1680,
     "runs": 940,
     "sweep": 340,
