@@ -64,7 +64,15 @@ def threads():
 @pytest.mark.parametrize("model", [MLPStack, Doubled])
 @pytest.mark.parametrize(
     "rule",
-    [rules.gradient_descent, rules.nesterov, rules.adam, rules.amsgrad, scheduled, remembering],
+    [
+        rules.gradient_descent,
+        rules.nesterov,
+        rules.adam,
+        rules.amsgrad,
+        rules.nadam,
+        scheduled,
+        remembering,
+    ],
 )
 def test_the_losses_are_those_of_autograd_and_the_eager_rule(rule, model):
     lr = each([1e-3, 1e-2, 0.03])
