@@ -9,6 +9,7 @@ import torch
 from adamlib.engine import arguments, compiler, states
 from adamlib.engine.arguments import number_of
 from adamlib.engine.choice import check_engine
+from adamlib.engine.columns import Owners, same
 from adamlib.engine.runner import Runner, with_gradient
 
 
@@ -51,6 +52,7 @@ class RuleOptimizer(torch.optim.Optimizer):
             arguments.check_switch(type(self), name, value)
         defaults = arguments.group_of(type(self), defaults)
         self.engine, self.state_dtype, self._runners = engine, state_dtype, {}
+        self._owners = Owners()
         super().__init__(arguments.listed(params), defaults)
 
     def add_param_group(self, param_group):
@@ -100,21 +102,24 @@ class RuleOptimizer(torch.optim.Optimizer):
         `clocks` are tensors that hold the step, put in by hand: processes may share them.
         """
         work = []
+        self._owners.look(self.state)
         for number, group in enumerate(self.param_groups):
             weights, grads = with_gradient(group["params"])
-            own = list(map(self.state.__getitem__, weights))
+            own = self._owners.states(self.state, number, weights)
             for w in compress(weights, map(not_, own)):
                 self.state[w].update(states.start(self, w))
             steps = [state["step"] for state in own]
             buffers = [[state[name] for state in own] for name in self.arrays]
-            plain = set(map(type, steps)) <= {int}
-            counts = steps if plain else list(map(int, steps))
+            few = steps[:1] if same(steps, steps[:1] * len(steps)) else steps
+            plain, counts = set(map(type, few)) <= {int}, list(map(int, few))
             if self.numbers:  # in which weights at the same step may differ
                 rows = (states.numbers(self, state).values() for state in own)
+                counts = map(int, steps)
                 counts = [(n, *map(number_of, x)) for n, x in zip(counts, rows, strict=True)]
-            for k, count in enumerate(sorted(set(counts))):
+            present = set(counts)
+            for k, count in enumerate(sorted(present)):
                 part = weights, grads, *buffers, own, steps
-                if len(set(counts)) > 1:
+                if len(present) > 1:
                     marks = [other == count for other in counts]
                     part = [list(compress(column, marks)) for column in part]
                 *columns, moved, clocks = part
@@ -147,4 +152,4 @@ class RuleOptimizer(torch.optim.Optimizer):
         if "defaults" not in state:
             state = {**state, "state": states.load(self, state["param_groups"], state["state"])}
         super().__setstate__(state)
-        self._runners = {}
+        self._runners, self._owners = {}, Owners()

@@ -73,7 +73,7 @@ def round_bf16(build, x):
     return upper_half(build, x, add)
 
 
-load_i64 = loader(I64, types.int64)
+load_i64, store_i64 = (make(I64, types.int64) for make in (loader, storer))
 load_f64, store_f64 = (make(ir.DoubleType(), types.float64) for make in (loader, storer))
 load_f32, store_f32 = (make(F32, types.float32) for make in (loader, storer))
 load_bf16 = loader(I16, types.float32, widen_bf16)
@@ -101,6 +101,17 @@ def take(context, address):
         return build.atomic_rmw("add", counter, I64(1), "monotonic")
 
     return types.int64(types.int64), emit
+
+
+@intrinsic
+def call(context, function, x):
+    """What the C function at the address `function` returns for x."""
+
+    def emit(context, build, signature, values):
+        kind = ir.FunctionType(I64, [I64]).as_pointer()
+        return build.call(build.inttoptr(values[0], kind), values[1:])
+
+    return types.int64(types.int64, types.int64), emit
 
 
 @intrinsic

@@ -2,14 +2,14 @@
 
 import warnings
 from itertools import repeat
-from operator import attrgetter, is_
+from operator import is_
 
 import torch
 
 from adamlib.engine import kernels, plain
 from adamlib.engine.choice import best
+from adamlib.engine.columns import Column, same
 
-DTYPE, DEVICE = attrgetter("dtype"), attrgetter("device")
 TYPES = {torch.float64: "f64", torch.float32: "f32", torch.bfloat16: "bf16", torch.float16: "f16"}
 
 
@@ -19,7 +19,7 @@ class Runner:
     def __init__(self, rule, engine, stochastic):
         self.rule, self.engine, self.stochastic = rule, engine, stochastic
         self.weights, self.wrapped, self.scalars = [], False, []
-        self.columns, self.addresses, self.layouts, self.parts = {}, {}, {}, []
+        self.seen, self.columns, self.parts = [], [], []
 
     def look(self, columns):
         """Find out where the tensors are now: a stale address would corrupt memory.
@@ -28,47 +28,40 @@ class Runner:
         RuntimeError for a sparse gradient, ValueError for an engine that cannot run a weight.
         """
         if not same(columns[0], self.weights):
-            self.weights = columns[0]
+            self.weights = list(columns[0])
             self.wrapped = any(w.is_complex() or hasattr(w, "to_local") for w in self.weights)
             self.scalars = [k for k, w in enumerate(self.weights) if not w.ndim]
         if self.wrapped:
             columns = [[unwrap(x) for x in column] for column in columns]
         for k in self.scalars:  # autograd may leave a sign to be turned at the next operation
             columns[1][k] = columns[1][k].resolve_neg()
-        moved, changed = [], False
-        for k, column in enumerate(columns):
-            addresses = addresses_of(column)
-            if same(column, self.columns.get(k, ())) and addresses == self.addresses[k]:
-                continue
-            look = (DTYPE, torch.Tensor.stride, torch.Tensor.numel)
-            if k != 1:  # PyTorch sees to it that a gradient is on the device of its weight
-                look += (DEVICE,)
-            layouts = [list(map(what, column)) for what in look]
-            changed |= layouts != self.layouts.get(k)
-            moved.append(k)
-            self.columns[k], self.addresses[k], self.layouts[k] = column, addresses, layouts
-        if changed:
+        seen, self.seen = self.seen or [Column(new=k == 1) for k in range(len(columns))], []
+        news = [known.look(column) for known, column in zip(seen, columns, strict=True)]
+        self.columns = columns
+        moved = [k for k, (moved, _) in enumerate(news) if moved]
+        if any(changed for _, changed in news):
             self.plan(columns)
             moved = range(len(columns))
         for launch, rows in self.parts:
             if launch is not None:
                 for k in moved:
-                    addresses = self.addresses[k]
+                    addresses = seen[k].addresses
                     if len(rows) < len(addresses):
                         addresses = [addresses[row] for row in rows]
                     launch.table[:, k] = addresses
+        self.seen = seen  # not if anything was raised: then all is looked at anew
 
     def step(self, t, hyper, sign, decay):
         """Take step t with the tensors last looked at."""
+        torch.autograd.graph.increment_version(self.weights)  # a graph from before is stale now
         for launch, rows in self.parts:
             if launch is None:
                 for k in rows:
-                    tensors = (column[k] for column in self.columns.values())
+                    tensors = (column[k] for column in self.columns)
                     plain.update(self.rule, t, hyper, sign, decay, self.stochastic, *tensors)
             else:
                 launch(t, hyper, sign, decay, torch.get_num_threads())
-        torch.autograd.graph.increment_version(self.weights)  # a graph from before is stale now
-        self.columns[1] = ()  # a gradient kept would be memory lost
+        self.columns = []  # a gradient kept would be memory lost
 
     def plan(self, columns):
         """Sort the tensors by what can run them."""
@@ -108,25 +101,6 @@ class Runner:
         if None in names or any(x.stride() != strides for x in (w, *others)):
             engine = "plain"
         return engine, tuple(names), w.device
-
-
-def same(column, other):
-    """Return whether two lists hold the very same objects."""
-    return len(column) == len(other) and all(map(is_, column, other))
-
-
-def addresses_of(column):
-    """Return the addresses of tensors; RuntimeError for a sparse one, KeyError for None."""
-    try:
-        return list(map(torch.Tensor.data_ptr, column))
-    except TypeError:
-        raise KeyError("a buffer that is None") from None
-    except RuntimeError as error:
-        layouts = sorted({str(x.layout) for x in column} - {"torch.strided"})
-        if not layouts:
-            raise
-        advice = "Embedding(sparse=False) gives dense ones; torch.optim.SGD and Adagrad take sparse"
-        raise RuntimeError(f"no sparse gradients are supported, got {layouts}; {advice}") from error
 
 
 def unwrap(x):
