@@ -15,6 +15,7 @@ import torch
 
 from adamlib import rules
 from adamlib.engine.adapter import RuleOptimizer
+from adamlib.engine.matrices import MatrixRunner
 
 
 class GradientDescent(RuleOptimizer):
@@ -192,3 +193,40 @@ class ScheduleFree(RuleOptimizer):
         if not all(group["train_mode"] for group in self.param_groups):
             raise RuntimeError("step() needs training mode: call the optimizer's train() before it")
         return super().step(closure)
+
+
+class Muon(RuleOptimizer):
+    """`rules.muon` for the matrices of a model; torch.optim.Muon.
+
+    Takes kernels of convolutions, too: (out, in, h, w) is a matrix (out, in h w). Biases, norms,
+    embeddings and the last layer belong to a second optimizer, AdamW, as with PyTorch's: only you
+    know which matrices are embeddings, and theirs are another learning rate and other buffers.
+
+    `engine="plain"` runs the rule in the dtype of the weights. "auto" and "numba" multiply float32
+    in bfloat16 where the processor has it, as PyTorch does, and in another order.
+    """
+
+    rule = staticmethod(rules.muon)
+    runner = MatrixRunner
+    names = {"b": "momentum_buffer"}
+    implies = {"nesterov": True, "ns_coefficients": (3.4445, -4.7750, 2.0315), "adjust_lr_fn": None}
+
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        weight_decay=0.1,
+        momentum=0.95,
+        nesterov=True,
+        ns_coefficients=implies["ns_coefficients"],
+        eps=1e-7,
+        ns_steps=5,
+        adjust_lr_fn=None,
+        **options,
+    ):
+        hyper = dict(
+            lr=lr, weight_decay=weight_decay, momentum=momentum, eps=eps, ns_steps=ns_steps
+        )
+        options |= dict(nesterov=nesterov, ns_coefficients=tuple(ns_coefficients))
+        options["adjust_lr_fn"] = None if adjust_lr_fn == "original" else adjust_lr_fn
+        super().__init__(params, hyper, **options)

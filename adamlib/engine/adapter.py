@@ -26,6 +26,7 @@ class RuleOptimizer(torch.optim.Optimizer):
     """
 
     rule = None
+    runner = Runner
     names = {}
     implies = {}
     elsewhere = "only torch.optim's class has that"
@@ -62,8 +63,9 @@ class RuleOptimizer(torch.optim.Optimizer):
                 raise ValueError(f"a parameter group needs 'params', got {sorted(param_group)}")
             checked = arguments.group_of(type(self), param_group)
             exact = {**self.defaults, **checked}["differentiable"]
-            check_engine(self.rule, self.engine, self.state_dtype, exact)
+            check_engine(self.runner.part(self.rule), self.engine, self.state_dtype, exact)
             params = arguments.tensors(param_group["params"], self.state_dtype)
+            self.runner.check(params)
             param_group |= {**checked, "params": params}
             states.drop_switches(type(self), param_group)
         super().add_param_group(param_group)
@@ -134,7 +136,7 @@ class RuleOptimizer(torch.optim.Optimizer):
     def _runner(self, *key):
         if key not in self._runners:
             engine = "plain" if key[-1] else self.engine
-            self._runners[key] = Runner(self.rule, engine, self.state_dtype is not None)
+            self._runners[key] = self.runner(self.rule, engine, self.state_dtype is not None)
         return self._runners[key]
 
     def state_dict(self):

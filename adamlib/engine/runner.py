@@ -21,6 +21,15 @@ class Runner:
         self.weights, self.wrapped, self.scalars = [], False, []
         self.seen, self.columns, self.parts = [], [], []
 
+    @staticmethod
+    def part(rule):
+        """Return the part of the rule that is compiled: all of it."""
+        return rule
+
+    @staticmethod
+    def check(params):
+        """Raise for what the rule cannot take: nothing."""
+
     def look(self, columns):
         """Find out where the tensors are now: a stale address would corrupt memory.
 
@@ -58,10 +67,14 @@ class Runner:
             if launch is None:
                 for k in rows:
                     tensors = (column[k] for column in self.columns)
-                    plain.update(self.rule, t, hyper, sign, decay, self.stochastic, *tensors)
+                    self.update(t, hyper, sign, decay, *tensors)
             else:
                 launch(t, hyper, sign, decay, torch.get_num_threads())
         self.columns = []  # a gradient kept would be memory lost
+
+    def update(self, t, hyper, sign, decay, *tensors):
+        """Take step t of one weight with PyTorch's operations."""
+        plain.update(self.rule, t, hyper, sign, decay, self.stochastic, *tensors)
 
     def plan(self, columns):
         """Sort the tensors by what can run them."""
@@ -73,19 +86,24 @@ class Runner:
             lengths = [columns[0][k].numel() for k in rows]
             self.parts.append((self.launch(engine, types, lengths, device), rows))
 
-    def launch(self, engine, types, lengths, device):
+    def launch(self, engine, *what):
         """Return what runs these tensors, None for plain; ImportError for a tool that cannot."""
         try:
-            if engine == "numba":
-                return kernels.Launch(self.rule, types, lengths)
-            if engine == "compile":
-                from adamlib.engine import gpu  # needs Triton
-
-                return gpu.Launch(self.rule, types, lengths, device)
+            return self.start(engine, *what)
         except ImportError as error:
             if self.engine != "auto":
                 raise
             warnings.warn(f"{error}; steps run plain, which is slower", stacklevel=2)
+        return None
+
+    def start(self, engine, types, lengths, device):
+        """Return a launch of the rule, None for plain."""
+        if engine == "numba":
+            return kernels.Launch(self.rule, types, lengths)
+        if engine == "compile":
+            from adamlib.engine import gpu  # needs Triton
+
+            return gpu.Launch(self.rule, types, lengths, device)
         return None
 
     def choose(self, w, *others):
@@ -93,7 +111,7 @@ class Runner:
         shapes = [tuple(x.shape) for x in (w, *others)]
         if len(set(shapes)) > 1:
             raise RuntimeError(f"a weight, its gradient and buffers have the shapes {shapes}")
-        engine = best(self.engine, self.rule, w)
+        engine = best(self.engine, self.part(self.rule), w)
         names = [TYPES.get(x.dtype) for x in (w, *others)]
         if self.stochastic:
             names[2:] = ["sr16"] * len(names[2:])
