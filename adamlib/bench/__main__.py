@@ -13,7 +13,7 @@ import torch
 from tqdm import tqdm
 
 from adamlib import data, files
-from adamlib.bench import measure, report
+from adamlib.bench import measure, others, report
 from adamlib.bench.cases import CASES
 from adamlib.engine import compiler
 
@@ -68,6 +68,8 @@ def jobs(options):
     for k in threads:
         add("loop", f"training [{k}]", measure.loop, k, device, 1 if quick else few)
         add("limit", f"memory [{k}]", measure.bandwidth, k, device)
+        if device == "cpu":
+            add("others", f"Lion and Muon [{k}]", others.others, k, rounds)
     add("numpy", "NumPy", measure.on_numpy, 2_000_000 if quick else 50_000_000, few)
     add("start", "fresh processes", measure.start, device, 1 if quick else 3)
     return found

@@ -26,6 +26,11 @@ def gpt2():
     return [(50_257, d), (1024, d), *12 * [*norm, *attention, *norm, *network], *norm]
 
 
+def transformer(d=256, blocks=8):
+    """Return the shapes of a transformer's matrices: attention, its output, the network."""
+    return blocks * [(3 * d, d), (d, d), (4 * d, d), (d, 4 * d)]
+
+
 #: Name -> the shapes of a model's parameters.
 CASES = {
     "ConvNet": [tuple(w.shape) for w in ConvNet().parameters()],

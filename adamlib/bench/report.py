@@ -13,6 +13,7 @@ import torch
 from scipy.optimize import nnls
 
 PACKAGES = ("torch", "numpy", "numba", "triton", "optax", "jax", "pytorch_optimizer")
+PACKAGES += ("lion-pytorch",)
 COSTS = ("fixed_us", "per_tensor_us", "per_parameter_ns")
 
 
@@ -94,6 +95,11 @@ def tables(record):
             rows.setdefault(row["contender"], []).extend((row["step_ms"], row["epoch_s"]))
         head = [text for k in counts for text in (f"step, ms [{k}]", f"epoch, s [{k}]")]
         parts.append(table("While the ConvNet trains [threads]", head, rows))
+    cases = dict.fromkeys((row["case"], row["threads"]) for row in record.get("others", ()))
+    for case in cases:
+        rows = [row for row in record["others"] if (row["case"], row["threads"]) == case]
+        cells = {row["contender"]: [row["ms"], row["ratio"]] for row in rows}
+        parts.append(table("Other rules: {}, threads: {}".format(*case), ["ms", "× torch"], cells))
     if "numpy" in record:
         plain = record["numpy"][0]
         rows = {row["how"]: [row["ns"], row["ns"] / plain["ns"]] for row in record["numpy"]}

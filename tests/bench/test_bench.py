@@ -12,7 +12,7 @@ import torch
 
 from adamlib import bench, data, rules
 from adamlib.bench import __main__ as shell
-from adamlib.bench import measure, peers, report, timing
+from adamlib.bench import measure, others, peers, report, timing
 from adamlib.engine import staging, writers
 from adamlib.engine.runner import Runner
 
@@ -356,12 +356,32 @@ def test_without_a_gpu_cuda_is_refused(capsys):
     assert "device must be" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("make", [others.lions, others.muons])
+def test_other_rules_and_their_peers_move_the_weights(make):
+    for name, step in make([(4, 3), (2, 3, 1, 1)]).items():
+        weights = step.__self__.param_groups[0]["params"]
+        before = [w.detach().clone() for w in weights]
+        step()
+        assert not any(map(torch.equal, before, weights)), name
+
+
+def test_a_row_of_other_rules_has_its_ratio_to_pytorch(monkeypatch):
+    monkeypatch.setattr(others, "LION", TINY)
+    monkeypatch.setattr(others, "MUON", {"tiny": [(4, 3)]})
+    monkeypatch.setattr(others, "race", lambda steps, rounds: {name: [0.5] for name in steps})
+    rows = others.others(1, 2)
+    assert {row["contender"] for row in rows} >= {"adamlib Lion", "adamlib Muon", "torch Muon"}
+    assert {(row["ms"], row["ratio"], row["threads"]) for row in rows} == {(500.0, 1.0, 1)}
+    text = report.tables({"step": [], "others": rows})
+    assert "Other rules: tiny, threads: 1" in text and "adamlib Muon" in text
+
+
 def test_everything_that_is_asked_for_is_measured():
     def parts(*arguments):
         return [part for part, _, _ in shell.jobs(shell.parse(["--device", "cpu", *arguments]))]
 
     whole = parts("--threads", "1")
     assert whole.count("step") == len(bench.CASES) and whole.count("parameters") == 11
-    assert {"growth", "loop", "numpy", "start", "limit"} <= {*whole, "growth"}
+    assert {"growth", "loop", "numpy", "start", "limit", "others"} <= {*whole, "growth"}
     assert set(parts("--case", "ConvNet")) == {"step"}
     assert len(parts("--quick", "--threads", "1")) < len(whole)
