@@ -208,6 +208,7 @@ class Muon(RuleOptimizer):
 
     rule = staticmethod(rules.muon)
     runner = MatrixRunner
+    clock = False
     names = {"b": "momentum_buffer"}
     implies = {"nesterov": True, "ns_coefficients": (3.4445, -4.7750, 2.0315), "adjust_lr_fn": None}
 

@@ -118,6 +118,9 @@ def loops():
         code, owner = compiler.entry("addresses", ASK)
         tell = guards._torchinductor_pyobject_tensor_data_ptr
         ask = ctypes.PYFUNCTYPE(None, ctypes.c_int64)(code)  # holds the lock of the interpreter
+        x = torch.zeros(2)[1:]
+        if ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object)(tell)(x) != x.data_ptr():
+            return None  # it is PyTorch's own business what this function does
         return Loops(ask, owner, tell, guards.TensorGuards)
     except (ImportError, AttributeError):
         return None
