@@ -7,11 +7,10 @@ from statistics import median
 
 import torch
 
-from adamlib import optim, rules
+from adamlib import optim
 from adamlib.bench.cases import CASES, transformer
 from adamlib.bench.timing import race, use
 
-Lion = type("Lion", (optim.RuleOptimizer,), {"rule": staticmethod(rules.lion)})
 LION = {"ResNet-50": CASES["ResNet-50"]}
 MUON = {
     "ConvNet": [shape for shape in CASES["ConvNet"] if len(shape) > 1],
@@ -23,7 +22,7 @@ def lions(shapes):
     """Return a dict name -> function of no argument that takes a step of Lion, or a peer's."""
     weights = parameters(shapes)
     found = {
-        "adamlib Lion": Lion(weights, {}, engine="numba"),
+        "adamlib Lion": optim.Lion(weights, engine="numba"),
         "torch Adam fused": torch.optim.Adam(weights, fused=True),
         "torch Adam fused (again)": torch.optim.Adam(weights, fused=True),
     }

@@ -12,7 +12,7 @@ import pytest
 BUDGETS = {
     "check": 646,
     "diagnose": 2300,
-    "engine": 2051,
+    "engine": 2050,
     "runs": 940,
     "sweep": 340,
     "bench": 760,
