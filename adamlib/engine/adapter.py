@@ -9,7 +9,7 @@ import torch
 from adamlib.engine import arguments, compiler, states
 from adamlib.engine.arguments import number_of
 from adamlib.engine.choice import check_engine
-from adamlib.engine.columns import Owners, same
+from adamlib.engine.columns import Owners
 from adamlib.engine.runner import Runner, with_gradient
 
 
@@ -90,8 +90,7 @@ class RuleOptimizer(torch.optim.Optimizer):
             with torch.set_grad_enabled(exact):
                 sign = -1 if group["maximize"] else 1
                 runner.step(t, hyper, sign, decay if exact else number_of(decay))
-            if self.numbers:
-                states.renew(self, part, compiler.staged(self.rule)[2](t, **hyper))
+            states.renew(self, part, t, hyper)
             for state in moved:
                 state["step"] = t
             for clock in clocks:
@@ -112,25 +111,19 @@ class RuleOptimizer(torch.optim.Optimizer):
                 self.state[w].update(states.start(self, w))
             steps = [state["step"] for state in own]
             buffers = [[state[name] for state in own] for name in self.arrays]
-            few = steps[:1] if same(steps, steps[:1] * len(steps)) else steps
-            plain, counts = set(map(type, few)) <= {int}, list(map(int, few))
-            if self.numbers:  # in which weights at the same step may differ
-                rows = (states.numbers(self, state).values() for state in own)
-                counts = map(int, steps)
-                counts = [(n, *map(number_of, x)) for n, x in zip(counts, rows, strict=True)]
+            plain, counts = states.counts(self, own, steps)
             present = set(counts)
             for k, count in enumerate(sorted(present)):
                 part = weights, grads, *buffers, own, steps
                 if len(present) > 1:
                     marks = [other == count for other in counts]
                     part = [list(compress(column, marks)) for column in part]
-                *columns, moved, clocks = part
-                whole, count = moved, count[0] if self.numbers else count
+                *columns, whole, clocks = part
                 runner = self._runner(number, k, group["differentiable"])
                 runner.look(columns)
                 clocks = [] if plain else list(filter(torch.is_tensor, clocks))
-                moved = moved if plain else [x for x in moved if not torch.is_tensor(x["step"])]
-                work.append((group, runner, count + 1, moved, clocks, whole))
+                moved = whole if plain else [x for x in whole if not torch.is_tensor(x["step"])]
+                work.append((group, runner, count[0] + 1, moved, clocks, whole))
         return work
 
     def _runner(self, *key):

@@ -6,7 +6,8 @@ from itertools import product
 
 import torch
 
-from adamlib.engine import arguments
+from adamlib.engine import arguments, compiler
+from adamlib.engine.columns import same
 
 
 def start(optimizer, w):
@@ -25,8 +26,24 @@ def numbers(optimizer, state):
     return {name: state[key] for name, key in optimizer.numbers.items()}
 
 
-def renew(optimizer, own, new):
+def counts(optimizer, own, steps):
+    """Return (whether all steps are ints, [(step, its numbers), ...] of the weights).
+
+    One for all of them where they share the very object, and have no numbers to differ in.
+    """
+    few = steps[:1] if same(steps, steps[:1] * len(steps)) else steps
+    plain = set(map(type, few)) <= {int}
+    if not optimizer.numbers:
+        return plain, [(int(step),) for step in few]
+    rows = (map(arguments.number_of, numbers(optimizer, state).values()) for state in own)
+    return plain, [(int(step), *row) for step, row in zip(steps, rows, strict=True)]
+
+
+def renew(optimizer, own, t, hyper):
     """Put new numbers into the states `own`; a tensor that was put in by hand keeps its place."""
+    if not optimizer.numbers:
+        return
+    new = compiler.staged(optimizer.rule)[2](t, **hyper)
     for state, (name, key) in product(own, optimizer.numbers.items()):
         if torch.is_tensor(state[key]) and not torch.is_tensor(new[name]):
             state[key].fill_(new[name])

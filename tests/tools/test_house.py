@@ -12,7 +12,7 @@ import pytest
 BUDGETS = {
     "check": 646,
     "diagnose": 2300,
-    "engine": 2050,
+    "engine": 2060,
     "runs": 940,
     "sweep": 340,
     "bench": 760,
