@@ -13,11 +13,11 @@ STARTED := $(shell date +%s)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book serve test check portable notebooks results census bench gpu clean distclean
+.PHONY: help book serve test site-test check portable notebooks results census bench gpu clean distclean
 .PHONY: lint proofs form FORCE
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]*:.*## /{printf "make %-12s%s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]*:.*## /{printf "make %-12s%s\n", $$1, $$2}' Makefile
 	@echo 'PYTHON=python3.12 and TORCH=cpu or TORCH=cuda choose what the set-up uses.'
 
 # A PYTHON or TORCH that was asked for is looked at even when .venv is complete.
@@ -42,6 +42,9 @@ test: lint form | $(LOG) ## check everything
 	seconds=$$(($$(date +%s) - $(STARTED))); \
 	echo "make test: ruff clean; tests and cells: $$(last proofs); $$(last form); $$(last links);" \
 	"$$((seconds / 60)) min $$((seconds % 60)) s"
+
+site-test: book ## open every page of the book in a browser
+	@$(RUN) tools/browse_site.py _build/html
 
 check: export OMP_NUM_THREADS := 1
 check: lint form ## check in a minute: no notebook runs, slow tests only of what was changed
