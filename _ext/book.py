@@ -6,7 +6,6 @@ from html import escape
 from pathlib import Path
 
 from docutils import nodes
-from fontTools import subset
 
 # What the theme writes into every page, what stands there instead, and why.
 REPAIRS = [
@@ -78,25 +77,6 @@ def describe_page(app, pagename, templatename, context, doctree):
         return
 
 
-def thin_icons(app, error):
-    """None; leaves of the icon font what the pages draw: 3 kB instead of 156 on every page."""
-    if error or app.builder.name != "html":
-        return
-    static = Path(app.outdir, "_static")
-    style, fonts = static / "styles/pydata-sphinx-theme.css", static / "vendor/fontawesome/webfonts"
-    css = style.read_text(encoding="utf-8")
-    html = "".join(page.read_text(encoding="utf-8") for page in Path(app.outdir).rglob("*.html"))
-    used = set(re.findall(r"fa-[a-z-]+", html))
-    rules = re.findall(r'((?:\.fa-[\w-]+:before,?)+)\{content:"\\([0-9a-f]+)"\}', css)
-    codes = [code for names, code in rules if used & set(re.findall(r"fa-[\w-]+", names))]
-    text = "".join(re.findall("[\ue000-\uf8ff]", css))  # those that the style draws by itself
-    options = ["--flavor=woff", f"--unicodes={','.join(codes)}", f"--text={text}"]
-    target = f"--output-file={fonts}/fa-solid-900.woff"
-    subset.main([f"{fonts}/fa-solid-900.ttf", target, *options])
-    css = css.replace('fa-solid-900.woff2) format("woff2")', 'fa-solid-900.woff) format("woff")')
-    style.write_text(css, encoding="utf-8")
-
-
 def repair_pages(app, error):
     """None; writes REPAIRS into the built pages and drops the source maps, 3.4 MB."""
     if error or app.builder.name != "html":
@@ -129,6 +109,5 @@ def setup(app):
     app.connect("source-read", describe_figures)
     app.connect("html-page-context", describe_page)
     app.connect("build-finished", repair_pages, priority=900)
-    app.connect("build-finished", thin_icons, priority=901)
     app.connect("build-finished", write_sitemap)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -3,14 +3,11 @@
 "use strict";
 
 function reachScrollers() {
-  for (const box of document.querySelectorAll("mjx-container[display], pre"))
+  for (const box of document.querySelectorAll(".katex-display, pre"))
     if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
 }
 
-window.addEventListener("load", () => {
-  const set = window.MathJax?.startup?.promise ?? Promise.resolve();
-  set.then(reachScrollers);
-});
+window.addEventListener("load", reachScrollers);
 window.addEventListener("resize", reachScrollers);
 document.addEventListener("toggle", reachScrollers, true);  // a <details> opened or closed
 window.addEventListener("beforeprint", () => {

@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote, urlsplit
 import browser
 
 #: Bytes of a page with its styles, scripts and fonts, gzipped; figures apart.
-BUDGETS = {"with mathematics": 780_000, "without mathematics": 480_000}
+BUDGETS = {"with mathematics": 400_000, "without mathematics": 200_000}
 WEIGHED = ("document", "stylesheet", "script", "font")
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 FOLDED, KEYS = "article details:not([open]) > summary", 5  # how many are opened by the keyboard
@@ -25,15 +25,12 @@ PROCESSES, PARTS = 2, 4
 PATIENCE = 120_000  # milliseconds: a busy machine is no fault of the page
 
 UNFOLD = "document.querySelectorAll('article details').forEach((box) => { box.open = true; })"
-READY = """async () => {
-  await window.MathJax?.startup?.promise;
-  await document.fonts.ready;
-}"""
+READY = "document.fonts.ready.then(() => true)"
 FACTS = """() => ({
   ids: [...document.querySelectorAll("[id]")].map((tag) => tag.id),
   links: [...document.querySelectorAll("a[href]")].map((link) => link.href),
   failed: [...document.querySelectorAll(".output.traceback")].map((tag) => tag.textContent),
-  math: Boolean(document.querySelector("math, mjx-container")),
+  math: Boolean(document.querySelector("math")),
 })"""
 # Colors are slow to judge: once for all texts in like elements within like elements.
 AXE = """async (colors) => {
@@ -60,8 +57,13 @@ WIDTH = """() => {
   const {clientWidth: most, scrollWidth: wide} = document.documentElement;
   const inside = (tag) => tag && tag !== document.body
     && (getComputedStyle(tag).overflowX !== "visible" || inside(tag.parentElement));
+  const end = (tag) => {
+    const {left, right} = tag.getBoundingClientRect();
+    const spills = getComputedStyle(tag).overflowX === "visible";
+    return Math.max(right, spills ? left + tag.scrollWidth : 0);
+  };
   const out = [...document.body.querySelectorAll("*")].filter((tag) =>
-    tag.getBoundingClientRect().right > most + 1 && !inside(tag.parentElement));
+    end(tag) > most + 1 && !inside(tag.parentElement));
   const [tag] = out.filter((tag) => !out.some((other) => tag !== other && tag.contains(other)));
   return wide > most && `${wide} px: <${tag?.localName} class="${tag?.className}">`;
 }"""

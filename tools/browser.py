@@ -17,7 +17,7 @@ FIRST = 10  # results of a search among which the right page is
 #: What a reader may ask the search, and the page that answers.
 SEARCHES = {
     "bias correction": "chapters/06_bias_correction",
-    "epsilon": "chapters/05_adam",
+    "epsilon": "chapters/04_rmsprop",
     "weight decay": "chapters/11_weight_decay",
     "amsgrad": "chapters/10_when_adam_fails",
 }
@@ -74,7 +74,7 @@ def search_problems(folder, questions):
             for words, answer in questions.items():
                 page.goto(f"{address}search.html?q={quote(words)}")
                 try:
-                    found = page.wait_for_function(FOUND, timeout=30_000).json_value()
+                    found = page.wait_for_function(FOUND, timeout=120_000).json_value()
                 except TimeoutError:
                     found = ["it did not end"]
                 if not any(f"/{answer}.html" in link for link in found[:FIRST]):

@@ -119,11 +119,19 @@ def test_the_text_that_a_cell_computed_is_its_figures_alternative(chapter):
     assert re.search(r'<img alt="A dot at 3 &lt; 4" [^>]*src="[^"]*\.svg"', chapter)
 
 
-def test_mathematics_comes_from_the_book_itself(book, chapter):
-    scripts = re.findall(r'src="([^"]*mathjax[^"?]*)', chapter)
-    assert len(scripts) == 1  # loaded twice, it breaks
-    assert (book / "chapters" / scripts[0]).is_file()
-    assert (book / "_vendor/mathjax/LICENSE").is_file()
+def test_formulas_are_set_without_a_script_and_their_style_is_only_where_they_are(book, chapter):
+    assert '<span class="katex"><span class="katex-mathml"><math' in chapter
+    assert "MathJax" not in chapter and "\\(" not in chapter
+    assert re.search(r'href="\.\./_static/katex/katex\.css\?v=', chapter)
+    assert "katex" not in (book / "chapters/index.html").read_text(encoding="utf-8")
+
+
+def test_the_fonts_of_formulas_hold_the_letters_of_the_pages_and_little_else(book):
+    folder = book / "_static/katex"
+    named = set(re.findall(r"fonts/([\w-]+\.\w+)", (folder / "katex.css").read_text()))
+    assert named == {font.name for font in (folder / "fonts").iterdir()}
+    held = TTFont(folder / "fonts/KaTeX_Math-Italic.woff").getBestCmap()
+    assert {ord("x"), ord("y")} <= set(held) and ord("Ω") not in held
 
 
 def test_every_repair_is_done(book, chapter):

@@ -1,0 +1,68 @@
+"""What makes the pages light takes nothing away that they use."""
+
+import light
+import pytest
+from formulas import typeset
+from sphinx.errors import ExtensionError
+
+SVG = '<?xml version="1.0"?><svg xmlns:x="y" width="72pt" height="36.5pt" viewBox="0 0 1 1"/>'
+PAGE = """<script src="../_static/documentation_options.js?v=1"></script>
+<script src="../_static/doctools.js?v=1"></script>
+<script src="../_static/searchtools.js"></script>
+<script src="../_static/language_data.js"></script>
+<script src="../searchindex.js"></script>
+<img alt="A" class="a" src="../_images/a.svg"/><img alt="B" height="9" src="../_images/a.svg"/>"""
+
+
+@pytest.mark.parametrize(
+    ("css", "thin"),
+    [
+        (".used{a:b}.no{a:b}#used p.no{a:b}p{a:b}", ".used{a:b}p{a:b}"),
+        (".no,.used > #main:hover,h1{a:b}", ".used > #main:hover,h1{a:b}"),
+        ("@media print{.no{a:b}.used{a:b}}@media all{.no{a:b}}", "@media print{.used{a:b}}"),
+        ('@charset "utf-8";.no{a:b}.used{a:b}', ".used{a:b}"),
+        ("@font-face{src:url(a.woff)}@keyframes no{to{a:b}}", None),
+        (".used:not(.no,.no .no){a:b}.used:is(.no,h1){a:b}", None),
+        ('[data-x=".no"] .used{width:.5em}.w\\:1{a:b}', None),
+        ("/* .no{ */.used{a:url(x.no#no)}", ".used{a:url(x.no#no)}"),
+    ],
+)
+def test_a_rule_stays_when_all_that_it_names_is_there(css, thin):
+    assert light.thin_style(css, {"used", "main"}) == (css if thin is None else thin)
+
+
+@pytest.fixture
+def page(tmp_path):
+    """A page beside the folder of its picture."""
+    for folder in ("_images", "chapters"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "_images/a.svg").write_text(SVG)
+    return tmp_path / "chapters/a.html"
+
+
+def test_scripts_hold_nothing_up_and_the_index_waits_for_the_search(page):
+    head = light.light_page(PAGE, page, "const SETTINGS = 1;").partition("<img")[0]
+    assert head == (
+        "<script>const SETTINGS = 1;</script>\n"
+        '<script defer src="../_static/doctools.js?v=1"></script>\n'
+    )
+    assert "searchindex.js" in light.light_page(PAGE, page.with_name("search.html"), "")
+
+
+def test_a_figure_knows_its_size_before_it_is_there(page):
+    html = light.light_page(PAGE, page, "")
+    assert '<img width="96" height="49" loading="lazy" alt="A" class="a"' in html
+    assert '<img alt="B" height="9" src' in html
+
+
+def test_a_formula_is_heard_as_mathml_and_seen_as_spans():
+    html = typeset(r"w_1 < \tfrac12", display=True)
+    assert "<math" in html and 'class="katex-html" aria-hidden="true"' in html
+    assert "annotation" not in html and "&lt;" in html
+
+
+@pytest.mark.parametrize("tex", [r"\frac{1}", r"\nonsense x", r"x_1_2", "größe"])
+def test_a_formula_that_cannot_be_set_ends_the_build_and_is_named(tex):
+    with pytest.raises(ExtensionError, match="cannot be set: ") as caught:
+        typeset(tex)
+    assert repr(tex) in str(caught.value)
