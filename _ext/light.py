@@ -59,20 +59,26 @@ def thin_icons(css, names, folder):
 
 
 def light_page(html, page, settings):
-    """The text of a page whose scripts hold nothing up and whose figures know their size."""
+    """The text of a page whose scripts hold nothing up and whose figures say what they are."""
     if page.name != "search.html":
         html = re.sub(SEARCH, "", html)
         html = re.sub(SETTINGS, lambda _: f"<script>{settings}</script>", html)
         html = html.replace("<script src=", "<script defer src=")
-    return FIGURE.sub(lambda match: f"<img {size(page.parent / match[2])}{match[1]}", html)
+    return FIGURE.sub(lambda match: f"<img {attributes(page.parent / match[2])}{match[1]}", html)
 
 
-def size(svg):
-    """The attributes of a picture that say how large it is before it is there."""
-    text = svg.read_text(encoding="utf-8")[:2000]
-    sides = re.search(r'<svg [^>]*?width="([\d.]+)pt" height="([\d.]+)pt"', text)
-    width, height = (round(float(side) * 4 / 3) for side in (sides.groups() if sides else (0, 0)))
-    return f'width="{width}" height="{height}" loading="lazy" ' if sides else ""
+def attributes(svg):
+    """The attributes of a figure: how large it is before it is there, and whether it is lines.
+
+    Lines may change their colors with the theme; a map keeps its own, as its scale has an order.
+    """
+    text = svg.read_text(encoding="utf-8")
+    sides = re.search(r'<svg [^>]*?width="([\d.]+)pt" height="([\d.]+)pt"', text[:2000])
+    if not sides:
+        return ""
+    width, height = (round(float(side) * 4 / 3) for side in sides.groups())
+    kind = "" if "<image" in text else "data-lines "
+    return f'{kind}width="{width}" height="{height}" loading="lazy" '
 
 
 def lighten(app, error):

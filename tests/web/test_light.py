@@ -1,9 +1,16 @@
 """What makes the pages light takes nothing away that they use."""
 
+import re
+
 import light
+import numpy as np
 import pytest
+from building import ROOT
 from formulas import typeset
+from matplotlib.colors import to_rgb
 from sphinx.errors import ExtensionError
+
+from adamlib import plots
 
 SVG = '<?xml version="1.0"?><svg xmlns:x="y" width="72pt" height="36.5pt" viewBox="0 0 1 1"/>'
 PAGE = """<script src="../_static/documentation_options.js?v=1"></script>
@@ -49,10 +56,12 @@ def test_scripts_hold_nothing_up_and_the_index_waits_for_the_search(page):
     assert "searchindex.js" in light.light_page(PAGE, page.with_name("search.html"), "")
 
 
-def test_a_figure_knows_its_size_before_it_is_there(page):
+def test_a_figure_knows_its_size_before_it_is_there_and_whether_it_is_lines(page):
     html = light.light_page(PAGE, page, "")
-    assert '<img width="96" height="49" loading="lazy" alt="A" class="a"' in html
+    assert '<img data-lines width="96" height="49" loading="lazy" alt="A" class="a"' in html
     assert '<img alt="B" height="9" src' in html
+    (page.parents[1] / "_images/a.svg").write_text(SVG.replace("/>", "><image/></svg>"))
+    assert '<img width="96" height="49"' in light.light_page(PAGE, page, "")
 
 
 def test_a_formula_is_heard_as_mathml_and_seen_as_spans():
@@ -66,3 +75,27 @@ def test_a_formula_that_cannot_be_set_ends_the_build_and_is_named(tex):
     with pytest.raises(ExtensionError, match="cannot be set: ") as caught:
         typeset(tex)
     assert repr(tex) in str(caught.value)
+
+
+# hue-rotate(180deg) of the CSS filter effects, as a matrix on red, green and blue
+HALF_TURN = np.array([[-0.574, 1.43, 0.144], [0.426, 0.43, 0.144], [0.426, 1.43, -0.856]])
+
+
+def luminance(color):
+    """The relative luminance of WCAG 2 of a color between 0 and 1."""
+    linear = np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
+    return linear @ (0.2126, 0.7152, 0.0722)
+
+
+@pytest.mark.parametrize("name", plots.STYLES)
+def test_a_line_stands_out_in_both_themes(name):
+    css = (ROOT / "_static/book.css").read_text(encoding="utf-8")
+    assert "filter: invert(1) hue-rotate(180deg);\n    mix-blend-mode: screen;" in css
+    grounds = [to_rgb(color) for color in re.findall(r"--pst-color-background: (#\w+)", css)]
+    light_ground, dark_ground = map(np.array, grounds)
+    color = np.array(to_rgb(plots.STYLES[name]["color"]))
+    turned = (HALF_TURN @ (1 - color)).clip(0, 1)
+    seen = 1 - (1 - turned) * (1 - dark_ground)  # screen
+    for line, ground in ((color, light_ground), (seen, dark_ground)):
+        dark, bright = sorted(map(luminance, (line, ground)))
+        assert (bright + 0.05) / (dark + 0.05) >= 3  # WCAG 1.4.11 for graphics
