@@ -11,6 +11,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -81,7 +82,7 @@ class Tour:
     def __init__(self, chromium, folder, address):
         self.folder, self.address = folder, address
         self.problems, self.files = [], set()
-        self.page = chromium.new_page(color_scheme="light")
+        self.page = chromium.new_page(reduced_motion="reduce")  # no colors halfway
         self.page.set_default_timeout(PATIENCE)
         self.page.on("console", self.hear)
         self.page.on("pageerror", lambda error: self.problems.append(f"script error: {error}"))
@@ -194,7 +195,7 @@ def site_problems(folder, questions):
     names = [name for name in names if not is_signpost(folder / name)]
     if not names:
         return [(str(folder), "no pages")], {}
-    with ProcessPoolExecutor(PROCESSES) as pool:
+    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:  # threads forbid a fork
         search = pool.submit(browser.search_problems, folder, questions)
         parts = [pool.submit(visit, folder, names[k::PARTS]) for k in range(PARTS)]
         seen = {name: facts for part in parts for name, facts in part.result().items()}
