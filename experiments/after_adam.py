@@ -18,6 +18,7 @@ from adamlib.sweep.tasks import hyperparameters
 from experiments import after_adam_convnet as convnet
 from experiments import after_adam_networks as networks
 from experiments import after_adam_steps as some_steps
+from experiments import after_adam_verdicts as judge
 from experiments import after_adam_widths as widths
 from experiments import race_tasks
 
@@ -164,11 +165,12 @@ def kept(name, make):
 
 
 def measured(digits):
-    """Return the record; its claims are judged where it is shown."""
+    """Return the record and the verdicts on it."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)  # a silent unit has such momenta, and they are slow
     parts = {"steps": some_steps.measured, "widths": widths.measured, "ConvNet": convnet.measured}
     record = {"tasks": {task: raced(task) for task in PLAN["tasks"]}}
     record |= {name: kept(name, partial(make, digits)) for name, make in parts.items()}
     seconds = spent() + sum(record[name].pop("seconds") for name in parts)
-    return {"seconds": round(seconds), **record, "clock": convnet.clock(digits)}
+    record |= {"verdicts": judge.verdicts(record, PLAN), "clock": convnet.clock(digits)}
+    return {"seconds": round(seconds), **record}

@@ -17,3 +17,4 @@ from adamlib.check.chapter_14 import trapezoid
 from adamlib.check.chapter_15 import clipped
 from adamlib.check.chapter_16 import rounded
 from adamlib.check.chapter_17 import zero_step
+from adamlib.check.chapter_18 import polar

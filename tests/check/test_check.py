@@ -207,6 +207,34 @@ def zero_that_keeps_all(w, gradients, t, states, **hyper):
     return w, [tuple(state)] * len(gradients)
 
 
+def polar(x, low, steps):
+    x = x / np.linalg.norm(x)
+    for _ in range(steps):
+        c = (3 / (1 + low + low**2)) ** 0.5
+        x, low = c * x, c * low
+        x, low = 1.5 * x - 0.5 * x @ x.T @ x, 1.5 * low - 0.5 * low**3
+    return x
+
+
+def newton_schulz(x, low, steps):
+    x = x / np.linalg.norm(x)
+    for _ in range(steps):
+        x = 1.5 * x - 0.5 * x @ x.T @ x
+    return x
+
+
+def polar_with_one_stretch(x, low, steps):
+    c, x = (3 / (1 + low + low**2)) ** 0.5, x / np.linalg.norm(x)
+    for _ in range(steps):
+        x = 1.5 * c * x - 0.5 * c**3 * x @ x.T @ x
+    return x
+
+
+def polar_in_place(x, low, steps):
+    x /= np.linalg.norm(x)
+    return polar(x, low, steps)
+
+
 def beats(ratios, by):
     ahead, behind, middle = np.mean(ratios > 1), np.mean(ratios < 1), np.median(ratios)
     if ahead >= 0.9 and middle >= by:
@@ -525,6 +553,13 @@ def paired(a, b, together=True, ends=(0.025, 0.975)):
         (check.zero_step, zero_that_keeps_all, "keep buffers of [6, 6] weights, not an equal"),
         (check.zero_step, lambda w, g, t, s, **k: w, "the two values w and states"),
         (check.zero_step, lambda w, g: w, "raised TypeError"),
+        (check.polar, polar, "✓"),
+        (check.polar, newton_schulz, "low = 0.01 and 1 steps: it does not stretch"),
+        (check.polar, polar_with_one_stretch, "2 steps: the stretch is that of the first step"),
+        (check.polar, lambda x, low, steps: x, "singular values are [7."),
+        (check.polar, lambda x, low, steps: polar(x.T, low, steps), "not one of shape (5, 3)"),
+        (check.polar, polar_in_place, "leave the matrix that it gets"),
+        (check.polar, lambda x: x, "raised TypeError"),
     ],
 )
 def test_a_checker_says_what_is_wrong(checker, answer, words, capsys):
