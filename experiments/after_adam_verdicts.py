@@ -23,9 +23,15 @@ def best_of(scores, k, draws=2000, seed=0):
 
 
 def ratio(a, b):
-    """Return b / a by seed; 1 where neither is finite."""
-    with np.errstate(invalid="ignore"):
+    """Return b / a by seed; 1 where both are infinite or 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
         return np.nan_to_num(numbers(b) / numbers(a), nan=1.0, posinf=np.inf)
+
+
+def middle(ratios):
+    """Return the median; None where it is not finite, which is over 0."""
+    found = float(np.median(ratios))
+    return found if np.isfinite(found) else None
 
 
 def over_tasks(said):
@@ -50,7 +56,7 @@ def race(claim, record, plan):
         runs = record["tasks"][task]
         a, b = (runs[claim[side]]["finalists"]["25"][about["score"]] for side in "ab")
         said.append(paper.verdict(claim["rule"], ratio(a, b), 1.02))
-        seen.append((float(np.median(ratio(a, b))), said[-1]))
+        seen.append((middle(ratio(a, b)), said[-1]))
     return over_tasks(said), seen
 
 
@@ -58,7 +64,7 @@ def rare(claim, record, plan):
     """Return the verdict and the median ratio of the losses of rare digits."""
     runs = record["tasks"]["Zipf softmax"]
     found = ratio(*(runs[claim[side]]["finalists"]["25"]["rare"] for side in "ab"))
-    return paper.verdict(claim["rule"], found, 1.02), [float(np.median(found))]
+    return paper.verdict(claim["rule"], found, 1.02), [middle(found)]
 
 
 def first(claim, record, plan):
@@ -117,7 +123,7 @@ def convnet(claim, record, plan):
     old = json.loads((RESULTS / "why_adam.json").read_text(encoding="utf-8"))["runs"]
     b = old["ConvNet, constant, 128"][claim["b"]]["loss"]
     found = ratio([curve[-1] for curve in record["ConvNet"][claim["a"]]["loss"]], b)
-    return paper.verdict(claim["rule"], found, 1.1), [float(np.median(found))]
+    return paper.verdict(claim["rule"], found, 1.1), [middle(found)]
 
 
 def widths(claim, record, plan):
