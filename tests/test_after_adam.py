@@ -1,5 +1,7 @@
 """Chapter 18: its networks and numbers are what they are said to be, its verdicts the rules'."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from adamlib.stack import stack_loss, train_stack
 from experiments import after_adam, after_adam_steps, after_adam_verdicts, after_adam_widths
 from experiments import after_adam_networks as networks
 from experiments.race_tasks import decaying
+from experiments.record import RESULTS
 
 DIGITS = data.load(device="cpu")
 X, Y = DIGITS.x_train.flatten(1)[:200], DIGITS.y_train[:200]
@@ -112,3 +115,29 @@ def test_every_claim_has_a_judge_and_a_source():
     for claim in after_adam.PLAN["claims"]:
         assert claim["kind"] in after_adam_verdicts.JUDGES
         assert claim["source"] and claim["read"] and claim["says"]
+
+
+RECORD = json.loads((RESULTS / "after_adam.json").read_text(encoding="utf-8"))
+
+
+def test_the_record_holds_all_trials_and_the_verdicts_that_follow_from_it():
+    for task, about in after_adam.PLAN["tasks"].items():
+        runs = RECORD["tasks"][task]
+        assert list(runs) == [name for name, *_ in after_adam.contenders(task)]
+        for run in runs.values():
+            assert {len(column) for column in run["trials"].values()} == {about["trials"]}
+            losses = after_adam_verdicts.numbers(run["trials"][about["score"]])
+            for budget, those in run["finalists"].items():
+                assert losses[those["trial"]] == losses[: int(budget)].min()
+                assert len(those["held_out"]) == len(after_adam.SEEDS)
+    anew = after_adam_verdicts.verdicts(RECORD, after_adam.PLAN)
+    assert {c: said[0] for c, said in anew.items()} == {
+        c: said[0] for c, said in RECORD["verdicts"].items()
+    }
+
+
+def test_what_was_foretold_is_what_was_measured():
+    for name, setting in RECORD["steps"].items():
+        told = after_adam.PLAN["two numbers"]["foretold"][name]
+        found = [np.median(setting["one"][time]["ratio"]) for time in ("0", "20")]
+        assert found == pytest.approx(told, rel=0.05)  # measured on the same ten seeds
