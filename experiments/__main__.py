@@ -11,9 +11,9 @@ from experiments.record import store
 
 NAMES = ("bias_correction", "convnet", "precision", "epoch", "batch_scaling", "schedules")
 NAMES += ("workers", "depth", "full_batch", "the_paper", "stacks", "race", "weight_decay", "edge")
-NAMES += ("why_adam", "why_adam_second", "why_adam_whole", "after_adam")
+NAMES += ("why_adam", "why_adam_second", "why_adam_whole", "after_adam", "others")
 ON_CPU = ("epoch", "workers", "the_paper", "stacks", "race", "weight_decay")
-ON_CPU += ("why_adam", "why_adam_second", "why_adam_whole", "after_adam")
+ON_CPU += ("why_adam", "why_adam_second", "why_adam_whole", "after_adam", "others")
 
 
 def main():

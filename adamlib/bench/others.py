@@ -1,4 +1,4 @@
-"""Other rules than Adam's beside who else has them: Lion and Muon."""
+"""Many small tensors, and other rules beside who else has them: Lion and Muon."""
 
 from contextlib import suppress
 from functools import partial
@@ -11,11 +11,21 @@ from adamlib import optim
 from adamlib.bench.cases import CASES, transformer
 from adamlib.bench.timing import race, use
 
+SMALL = {"2,000 × 1k": CASES["2,000 × 1k"]}
 LION = {"ResNet-50": CASES["ResNet-50"]}
 MUON = {
     "ConvNet": [shape for shape in CASES["ConvNet"] if len(shape) > 1],
     "transformer": transformer(),
 }
+
+
+def adams(shapes):
+    """Return a dict name -> function of no argument that takes a step of Adam, or a peer's."""
+    weights = parameters(shapes)
+    found = {"adamlib Adam": optim.Adam(weights, engine="numba")}
+    for name in ("torch Adam fused", "torch Adam fused (again)"):
+        found[name] = torch.optim.Adam(weights, fused=True)
+    return {name: optimizer.step for name, optimizer in found.items()}
 
 
 def lions(shapes):
@@ -60,7 +70,7 @@ def others(threads, rounds):
     """Return the rows of "others"; a ratio is to the first contender of PyTorch's."""
     use(threads)
     rows = []
-    for make, cases in ((lions, LION), (muons, MUON)):
+    for make, cases in ((adams, SMALL), (lions, LION), (muons, MUON)):
         for case, shapes in cases.items():
             times = {name: median(taken) for name, taken in race(make(shapes), rounds).items()}
             base = next(taken for name, taken in times.items() if name.startswith("torch"))
