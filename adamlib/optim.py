@@ -163,7 +163,7 @@ class ScheduleFree(RuleOptimizer):
     rule = staticmethod(rules.schedule_free)
     names = {"v": "exp_avg_sq"}
     implies = {"warmup_steps": 0, "r": 0}
-    elsewhere = "its average weighs all steps alike; torch.optim.lr_scheduler.LinearLR can warm up"
+    advice = "its average weighs all steps alike; torch.optim.lr_scheduler.LinearLR can warm up"
     modes = {"train_mode": True}
 
     def __init__(self, params, lr=2.5e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, **options):

@@ -1,6 +1,7 @@
 """Chapter 18: its networks and numbers are what they are said to be, its verdicts the rules'."""
 
 import json
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -141,3 +142,30 @@ def test_what_was_foretold_is_what_was_measured():
         told = after_adam.PLAN["two numbers"]["foretold"][name]
         found = [np.median(setting["one"][time]["ratio"]) for time in ("0", "20")]
         assert found == pytest.approx(told, rel=0.05)  # measured on the same ten seeds
+
+
+def test_words_are_cheap_in_the_race():
+    passed = {"no slower": set(), "beats": set()}
+    for pair in permutations(after_adam.PLAN["spaces"], 2):
+        for rule, those in passed.items():
+            claim = dict(zip("ab", pair, strict=True), rule=rule)
+            said, _ = after_adam_verdicts.race(claim, RECORD, after_adam.PLAN)
+            those |= {pair} if said.startswith("holds") else set()
+    beats = passed["beats"]
+    assert len(passed["no slower"]) == 132 and len(beats) == 72
+    assert sum(pair[::-1] in beats for pair in beats) == 2 * 13
+
+
+def test_in_sixty_steps_rates_ran_off_and_up_to_ten_the_spectral_ones_lead():
+    sixty, leads = {n: s["sixty"] for n, s in RECORD["steps"].items()}, []
+    for found in sixty.values():  # mean ln loss of the tuning seeds
+        trials = [found[way]["tuning"].items() for way in ("Euclidean", "spectral")]
+        a, b = (min(x for lr, x in those if x and float(lr) <= 10) for those in trials)
+        leads.append(a - b)
+    told, seen = after_adam_verdicts.leads(RECORD, after_adam.PLAN)
+    assert np.corrcoef(*(np.argsort(np.argsort(x)) for x in (told, leads)))[0, 1].round(2) == 0.32
+    off = np.array([found["Euclidean"]["lr"] > 9_999 for found in sixty.values()])
+    assert min(leads) > 0 and (seen[off] < 1e-6).all() and list(told[off] < 1) == [0, 1, 0, 1]
+    missed = dict(zip(sixty, (told >= 1) & (seen < 1) & ~off, strict=True))
+    assert [n for n, miss in missed.items() if miss] == ["MLP, raw"]  # with two of `off`
+    assert round(sixty["MLP, raw"]["spectral"]["lr"], -2) == 5_600

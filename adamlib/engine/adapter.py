@@ -17,7 +17,7 @@ class RuleOptimizer(torch.optim.Optimizer):
     """Runs a rule of `adamlib.rules` over the parameters of a model.
 
     A subclass sets `rule`; `names`, what its counterpart calls the buffers, which most have in
-    torch.optim; `implies`, the switches there that make it this rule, and `elsewhere`, what is said
+    torch.optim; `implies`, the switches there that make it this rule, and `advice`, what is said
     of others; `clock`, whether it counts steps; and `modes`, what groups keep besides. Buffers are
     kept in `state[p]`, with the number of steps taken under "step".
 
@@ -29,7 +29,7 @@ class RuleOptimizer(torch.optim.Optimizer):
     runner = Runner
     names = {}
     implies = {}
-    elsewhere = "only torch.optim's class has that"
+    advice = "only torch.optim's class has that"
     clock = True
     modes = {}
 

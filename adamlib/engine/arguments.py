@@ -94,7 +94,7 @@ def check_switch(cls, name, value):
         other = variants.get(bool(value)) if cls.__name__ in variants.values() else None
         if name == "momentum" and cls.__name__ == "GradientDescent":
             other = "Momentum"
-        where = f"that is adamlib.optim.{other}" if other else cls.elsewhere
+        where = f"that is adamlib.optim.{other}" if other else cls.advice
         allowed = f"{name} must be {cls.implies[name]!r} for {cls.__name__}"
         raise ValueError(f"{allowed}, got {value!r}; {where}")
 

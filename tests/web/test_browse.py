@@ -18,8 +18,9 @@ SEARCH = """<p class="search-summary">found 1</p>
 <ul id="search-results"><li><a href="{}.html">A page</a></li></ul>"""
 FOLDED = "<article><details><summary>Solution</summary>{}</details></article>"
 STUCK = "<script>document.querySelector('summary').onclick = (e) => e.preventDefault();</script>"
-PLAYGROUND = """<div class="playground"><canvas tabindex="0" role="application" aria-label="Map">
-</canvas><button data-do="finish">Run</button><p role="status">0</p></div><script>
+PLAYGROUND = """<div class="playground" data-stage="map">
+<canvas tabindex="0" role="application" aria-label="Map"></canvas>
+<button data-do="finish">Run</button><p class="playground-status" role="status">0</p></div><script>
 const says = document.querySelector("[role=status]"), move = () => { says.textContent += "1"; };
 document.querySelector("canvas").onkeydown = move;
 document.querySelector("button").onclick = move;</script>"""
