@@ -20,13 +20,10 @@ import browser
 #: Bytes of a page with its styles, scripts and fonts, gzipped; figures apart.
 BUDGETS = {"with mathematics": 400_000, "without mathematics": 200_000}
 # of a playground of each kind: a selector, a key to press there, whether it must tell something
+ENDS = (("[data-do=reset]", "Enter", False), ("[data-do=finish]", "Enter", True))
 STAGES = {
-    "map": (("canvas[tabindex]", "ArrowRight", True), ("[data-do=finish]", "Enter", True)),
-    "memory": (
-        ("form input", "Space", False),
-        ("form button", "Enter", False),
-        ("[data-do=finish]", "Enter", True),
-    ),
+    "map": (("canvas[tabindex]", "ArrowRight", True), *ENDS),
+    "memory": (("form input", "Space", False), ("form button", "Enter", False), *ENDS),
 }
 WEIGHED = ("document", "stylesheet", "script", "font")
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}

@@ -20,10 +20,12 @@ FOLDED = "<article><details><summary>Solution</summary>{}</details></article>"
 STUCK = "<script>document.querySelector('summary').onclick = (e) => e.preventDefault();</script>"
 PLAYGROUND = """<div class="playground" data-stage="map">
 <canvas tabindex="0" role="application" aria-label="Map"></canvas>
-<button data-do="finish">Run</button><p class="playground-status" role="status">0</p></div><script>
+<button data-do="reset">Reset</button><button data-do="finish">Run</button>
+<p class="playground-status" role="status">0</p></div>
+<script>
 const says = document.querySelector("[role=status]"), move = () => { says.textContent += "1"; };
 document.querySelector("canvas").onkeydown = move;
-document.querySelector("button").onclick = move;</script>"""
+document.querySelector("[data-do=finish]").onclick = move;</script>"""
 GREY = "<style>@media (prefers-color-scheme: dark) { p { color: #444; background: #222 } }</style>"
 
 
