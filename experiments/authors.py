@@ -27,7 +27,7 @@ SIZE, AT = 4, (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)
 DECAY = {"weight_decay": 0.1}
 SLOW = {"betas": (0.9, 0.999, 0.9999), "alpha": 5.0, "weight_decay": 0.0}
 STILL = {"eps": 0.0, "weight_decay": 0.0, "precondition_frequency": 10**9}
-RECIPES = [  # package on PyPI, module, class, rule, its settings
+RECIPES = [  # package, module, class, rule, its settings
     ("lion-pytorch", "lion_pytorch", "Lion", "lion", {}),
     ("lion-pytorch", "lion_pytorch", "Lion", "lion", DECAY),
     ("schedulefree", "schedulefree", "AdamWScheduleFree", "schedule_free", {"foreach": False}),
