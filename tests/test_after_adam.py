@@ -57,7 +57,7 @@ def test_white_pixels_have_as_many_equal_directions_as_are_kept():
 
 
 def test_a_bias_goes_by_adam_beside_a_rule_of_matrices():
-    g = torch.randn(2, 5, 1)
+    g = torch.randn(2, 5, 1, generator=torch.Generator().manual_seed(0))
     w, *_ = after_adam.OWN["muon"](torch.zeros(2, 5, 1), g, 1, lr=0.8, momentum=0.95)
     torch.testing.assert_close(w, -0.1 * g.sign(), rtol=1e-5, atol=0)  # eps 1e-8
 
@@ -68,9 +68,10 @@ def test_newton_schulz_of_a_tall_matrix_is_that_of_the_wide_one_turned():
 
 
 def test_schedule_free_is_judged_at_the_mean_of_its_walk():
-    w, state, walk = torch.zeros(1, 3, 2), (), []
+    draw, w, state, walk = torch.Generator().manual_seed(0), torch.zeros(1, 3, 2), (), []
     for t in range(1, 6):
-        w, *state = rules.schedule_free(w, torch.randn(1, 3, 2), t, *state, lr=0.1)
+        g = torch.randn(1, 3, 2, generator=draw)
+        w, *state = rules.schedule_free(w, g, t, *state, lr=0.1)
         walk.append(w + 0.9 * state[0])
     after_adam.averaged([w], [state], 0.9)
     torch.testing.assert_close(w, sum(walk) / 5)
