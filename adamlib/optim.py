@@ -210,7 +210,11 @@ class Muon(RuleOptimizer):
     runner = MatrixRunner
     clock = False
     names = {"b": "momentum_buffer"}
-    implies = {"nesterov": True, "ns_coefficients": (3.4445, -4.7750, 2.0315), "adjust_lr_fn": None}
+    implies = {
+        "nesterov": True,
+        "ns_coefficients": rules.orthogonal.__defaults__[-1],
+        "adjust_lr_fn": None,
+    }
 
     def __init__(
         self,

@@ -269,18 +269,19 @@ def muon(w, g, t, b=0, *, lr=1e-3, momentum=0.95, weight_decay=0.1, eps=1e-7, ns
     return w, b
 
 
-def orthogonal(x, steps=5, eps=1e-7):
+def orthogonal(x, steps=5, eps=1e-7, coefficients=(3.4445, -4.7750, 2.0315)):
     """Return U f(S) Vᵀ for x = U S Vᵀ (..., m, n), where f brings most singular values near to 1.
 
     Newton-Schulz steps with the coefficients of Jordan et al. (2024): five of them take a singular
     value above 1/500 of the norm to 0.68 ... 1.21, and need no decomposition.
     """
-    if x.shape[-2] > x.shape[-1]:
-        return orthogonal(x.mT, steps, eps).mT  # the square below is the smaller of two
+    if x.shape[-2] > x.shape[-1]:  # the square below is the smaller of two
+        return orthogonal(x.mT, steps, eps, coefficients).mT
+    a, b, c = coefficients
     x = x / larger(eps, (x**2).sum(axis=(-2, -1), keepdims=True) ** 0.5)
     for _ in range(steps):
         square = x @ x.mT
-        x = 3.4445 * x + (2.0315 * square @ square - 4.7750 * square) @ x
+        x = a * x + (b * square + c * square @ square) @ x
     return x
 
 
