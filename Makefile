@@ -80,7 +80,7 @@ census: $(SET_UP) ## diagnose the optimizers of other packages (PACKAGE=timm: th
 	@$(RUN) -m experiments.census $(PACKAGE)
 
 bench: $(SET_UP) ## time a step of Adam on this machine and draw chapter 16 from it
-	@$(RUN) -m adamlib.bench --output results
+	@$(RUN) -m adamlib.bench --output adamlib/results
 
 gpu: ## check an NVIDIA GPU, with .venv or with the python at hand: 8 minutes, no network
 	@$(if $(wildcard $(SET_UP)),$(RUN),$(PYTHON)) -m experiments.gpu $(OPTIONS)

@@ -1,5 +1,5 @@
-"""Lists results/census.json on a page: a row for each optimizer, which opens its card (a Sphinx
-extension). The list is plain HTML; census.js finds and sorts in it."""
+"""Lists adamlib/results/census.json on a page: a row for each optimizer, which opens its
+card (a Sphinx extension). The list is plain HTML; census.js finds and sorts in it."""
 
 import json
 import re
@@ -10,8 +10,10 @@ from docutils import nodes
 from markupsafe import Markup, escape
 from sphinx.util.docutils import SphinxDirective
 
+from adamlib import files
+
 HERE = Path(__file__).parent
-RECORD = HERE.parent / "results/census.json"
+RECORD = files.RESULTS / "census.json"
 GUESSES = HERE.parent / "experiments/guesses.json"
 REMARKS = HERE.parent / "experiments/remarks.json"  # what a package's own text says, by hand
 CORRECTED = {
@@ -131,7 +133,7 @@ class Census(SphinxDirective):
         """The HTML of the list, and the record as what the page depends on."""
         for path in (RECORD, GUESSES, REMARKS, HERE / "census.html", Path(__file__)):
             self.env.note_dependency(str(path))
-        rows = json.loads(RECORD.read_text(encoding="utf-8"))["rows"]
+        rows = files.record("census")["rows"]
         guesses = json.loads(GUESSES.read_text(encoding="utf-8"))
         remarks = json.loads(REMARKS.read_text(encoding="utf-8"))
         html = page(rows, guesses, remarks)

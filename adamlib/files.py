@@ -1,4 +1,4 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all; and the records of the book, read by name."""
 
 import errno
 import json
@@ -8,6 +8,8 @@ from pathlib import Path
 
 #: What a file system answers that cannot sync: network shares, mounted drives, many of FUSE's.
 CANNOT = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EPERM, errno.EACCES, errno.EBADF}
+#: The measurements that the chapters draw, and the claims that were declared before them.
+RESULTS = Path(__file__).with_name("results")
 
 
 def path_of(name):
@@ -73,3 +75,11 @@ def as_json(record):
         return None if isinstance(value, float) and not math.isfinite(value) else value
 
     return json.dumps(plain(record), allow_nan=False) + "\n"
+
+
+def record(name):
+    """Return what results/`name`.json holds. Raises ValueError, with the names, for another one."""
+    names = sorted(path.stem for path in RESULTS.glob("*.json"))
+    if name not in names:
+        raise ValueError(f"name must be one of {', '.join(names)}, got {name!r}")
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))

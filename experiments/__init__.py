@@ -1,1 +1,1 @@
-"""In: the name of an experiment. Out: results/NAME.json, which the chapters draw."""
+"""In: the name of an experiment. Out: adamlib/results/NAME.json, which the chapters draw."""

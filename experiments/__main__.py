@@ -1,4 +1,4 @@
-"""Regenerate results/: `python -m experiments depth` one record, without a name all of them.
+"""Regenerate adamlib/results/: `python -m experiments depth` one record, without a name all.
 
 All of them take about four hours on one CPU core. Chapters draw these files.
 """

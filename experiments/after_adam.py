@@ -22,7 +22,7 @@ from experiments import after_adam_verdicts as judge
 from experiments import after_adam_widths as widths
 from experiments import race_tasks
 
-PLAN = json.loads(Path(__file__).with_name("after_adam_claims.json").read_text(encoding="utf-8"))
+PLAN = files.record("after_adam_claims")
 FOLDER = Path(__file__).parents[1] / "_build" / "after_adam"
 BUDGETS, SEEDS = (5, 25), PLAN["seeds"]["finalists"]
 CONSTANT, HEAD = "adam, constant", "muon, Adam head"

@@ -1,11 +1,8 @@
 """The verdicts on the claims of after_adam_claims.json, from the numbers of the record."""
 
-import json
-
 import numpy as np
 
-from adamlib import paper
-from experiments.record import RESULTS
+from adamlib import files, paper
 
 MATRICES = ("soap", "muon")
 NOT_HERE = "not at this scale"
@@ -120,7 +117,7 @@ def rank(claim, record, plan):
 
 def convnet(claim, record, plan):
     """Return the verdict and the median ratio."""
-    old = json.loads((RESULTS / "why_adam.json").read_text(encoding="utf-8"))["runs"]
+    old = files.record("why_adam")["runs"]
     b = old["ConvNet, constant, 128"][claim["b"]]["loss"]
     found = ratio([curve[-1] for curve in record["ConvNet"][claim["a"]]["loss"]], b)
     return paper.verdict(claim["rule"], found, 1.1), [middle(found)]

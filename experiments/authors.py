@@ -1,7 +1,7 @@
 """Let the optimizers of their authors' packages walk, and record where they go.
 
     pip install lion-pytorch==0.2.5 schedulefree==1.4.1 pytorch-optimizer==4.1.0
-    python -m experiments.authors    # a few seconds: results/authors.json
+    python -m experiments.authors    # a few seconds: adamlib/results/authors.json
 
 Into an environment of its own, with adamlib. Each takes 1,000 steps in float64 along given
 gradients; the record has the weights after some of them. Rules that torch.optim has not are
@@ -14,15 +14,14 @@ before the correction: its walk starts after that step, along axes that stay, wi
 import copy
 import importlib
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from adamlib.bench import report
-from adamlib.files import as_json, write
+from adamlib.files import RESULTS, as_json, write
 
-RECORD = Path(__file__).parents[1] / "results" / "authors.json"
+RECORD = RESULTS / "authors.json"
 SIZE, AT = 4, (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)
 DECAY = {"weight_decay": 0.1}
 SLOW = {"betas": (0.9, 0.999, 0.9999), "alpha": 5.0, "weight_decay": 0.0}

@@ -1,4 +1,4 @@
-"""Make the identity cards of optimizers of other packages: results/census.json.
+"""Make the identity cards of optimizers of other packages: adamlib/results/census.json.
 
     python -m experiments.census                # those that are not there yet
     python -m experiments.census timm madgrad   # those of these packages
@@ -28,9 +28,8 @@ from adamlib import diagnose, files
 from adamlib.bench import report
 from experiments.census_adapters import send_card
 from experiments.census_subjects import HERE, PACKAGES
-from experiments.record import RESULTS
 
-RECORD, ROOT = RESULTS / "census.json", RESULTS.parent
+RECORD, ROOT = files.RESULTS / "census.json", files.RESULTS.parents[1]
 FOLDER = Path("~/.cache/adamlib/census")
 QUIET = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "KERAS_BACKEND": "torch"}
 QUIET |= {"JAX_PLATFORMS": "cpu", "TORCHDYNAMO_DISABLE": "1", "PYTHONWARNINGS": "ignore"}

@@ -1,7 +1,7 @@
 """All that needs a GPU in one run of less than eight minutes: `make gpu`.
 
 With the python at hand and without a network: the tests marked gpu, the bench, and chapter 5's
-training with each switch of the README. Writes results/bench-GPU.json.
+training with each switch of the README. Writes bench-GPU.json to adamlib/results/.
 On a CPU, with triton installed, `--interpret` tries the parts and writes nothing.
 """
 
@@ -19,10 +19,9 @@ import torch
 
 from adamlib import data, optim
 from adamlib.engine.compiler import installed
-from adamlib.files import as_json, write
+from adamlib.files import RESULTS, as_json, write
 from adamlib.model import ConvNet
 from adamlib.train import train
-from experiments.record import RESULTS
 
 NEEDED = ("torch", "triton", "numba", "numpy", "scipy", "safetensors", "filelock", "requests")
 NEEDED += ("tqdm", "pytest")
@@ -38,7 +37,7 @@ SWITCHES = {  # name -> (mode of model.compile, precision)
 def run(part, *arguments, **environment):
     """Return (exit status, output) of a Python program; status None where the time was up."""
     command = [sys.executable, "-m", *arguments]
-    options = {"cwd": RESULTS.parent, "env": {**os.environ, **environment}, "text": True}
+    options = {"cwd": RESULTS.parents[1], "env": {**os.environ, **environment}, "text": True}
     try:
         done = subprocess.run(command, stdout=-1, stderr=-2, timeout=LIMITS[part], **options)
     except subprocess.TimeoutExpired as late:
@@ -118,7 +117,7 @@ def main():
     device = "interpreter" if interpret else torch.cuda.get_device_name().lower().replace(" ", "-")
     if not interpret:
         write(RESULTS / f"bench-{device}.json", as_json(record))
-        print(f"written: results/bench-{device}.json")
+        print(f"written: adamlib/results/bench-{device}.json")
     sys.exit(bool(record["tests"]["status"]) or "failed" in record)
 
 

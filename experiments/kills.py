@@ -1,6 +1,6 @@
 """Kills a process of a run under torchrun, in every way, and compares the weights to the bit.
 
-    python -m experiments.kills    # about five minutes on two cores; writes results/kills.json
+    python -m experiments.kills    # five minutes on two cores; writes adamlib/results/kills.json
 
 Each process in turn is killed right after a step and in the middle of a save, three times each,
 at another step each time; torchrun starts the run again, which goes on from its last checkpoint.
@@ -80,7 +80,7 @@ def main():
     command = " ".join(["KILL='rank place step' torchrun", *LAUNCH[2:], "2 --max-restarts 1"])
     command += " ".join([" experiments/killed.py", *OPTIONS, "--checkpoint FOLDER"])
     record = {"command": command, "device": "cpu", "versions": versions, "kills": outcomes}
-    files.write(ROOT / "results/kills.json", json.dumps(record, indent=1) + "\n")
+    files.write(files.RESULTS / "kills.json", json.dumps(record, indent=1) + "\n")
     sys.exit(any(kill["bytes_differing"] for kill in outcomes))
 
 

@@ -1,16 +1,13 @@
 """Is the ConvNet as accurate in bfloat16? Ten seeds each, and what rounding does to Adam's v."""
 
-import json
-
 import numpy as np
 import torch
 from scipy.stats import t as student
 from tqdm import tqdm
 
-from adamlib import optim
+from adamlib import files, optim
 from adamlib.model import ConvNet
 from adamlib.train import train
-from experiments.record import RESULTS
 
 SEEDS = tuple(range(10))
 STEPS = (10, 30, 100, 300, 1000, 3000)
@@ -96,7 +93,7 @@ def second_moments(n=2**14):
 
 def measured(digits):
     """Return it all, each variant at the rate that was tuned and at Adam's default."""
-    tuned = json.loads((RESULTS / "convnet.json").read_text())["rules"]["Adam"]["lr"]
+    tuned = files.record("convnet")["rules"]["Adam"]["lr"]
     lrs = (tuned, 1e-3)
     with tqdm(total=len(lrs) * len(VARIANTS) * len(SEEDS), desc="precision", unit="run") as bar:
         rates = {f"{lr:.2g}": accuracy(lr, digits, bar) for lr in lrs}

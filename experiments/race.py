@@ -5,17 +5,16 @@ _build/race, so that it goes on after a kill; `python -m experiments.race TASK R
 part of the work there, and two such processes share it.
 """
 
-import json
 import sys
 from functools import partial
 from pathlib import Path
 
 import torch
 
-from adamlib import sweep
+from adamlib import files, sweep
 from experiments import race_tasks as tasks
 
-RACE = json.loads(Path(__file__).with_name("race_rules.json").read_text(encoding="utf-8"))
+RACE = files.record("race_rules")
 FOLDER = Path(__file__).parents[1] / "_build" / "race"
 BUDGETS, SEEDS = (5, 25), RACE["seeds"]["finalists"]
 CONVNET, ALONE = "ConvNet", "lr alone"

@@ -1,7 +1,7 @@
 """Let eight libraries walk, and record where they go, for `sources.recipes`.
 
     pip install keras jax optax tensorflow-cpu torchopt "mlx[cpu]" autograd scikit-learn pennylane
-    python -m experiments.rosetta            # a quarter of a minute: results/rosetta.json
+    python -m experiments.rosetta            # a quarter of a minute: adamlib/results/rosetta.json
     python -m experiments.rosetta mlx keras  # these alone; what is recorded of the others stays
 
 Into an environment of its own, with adamlib. Each library's own optimizer takes 24 steps in
@@ -17,15 +17,14 @@ import os
 import sys
 from functools import partial
 from importlib.metadata import packages_distributions, version
-from pathlib import Path
 
 import numpy as np
 
 from adamlib import surfaces
 from adamlib.bench import report
-from adamlib.files import as_json, write
+from adamlib.files import RESULTS, as_json, write
 
-RECORD = Path(__file__).parents[1] / "results" / "rosetta.json"
+RECORD = RESULTS / "rosetta.json"
 STEPS, CUT = 24, 16
 START = [[-1.0, 1.5], [-1.0, 1.5]]
 SCALE = [[1e-2], [1e-5]]  # of the gradients: ordinary ones, and some that even a small eps shows in

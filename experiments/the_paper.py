@@ -4,20 +4,18 @@ The claims and the rules of their verdicts are older than the first run. `python
 the_paper` tunes every rule with three seeds and runs ten others; `the_paper_more` has the rest.
 """
 
-import json
 import math
 import time
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from adamlib import paper, rules
+from adamlib import files, paper, rules
 from experiments import the_paper_more as more
 
-CLAIMS = json.loads(Path(__file__).with_name("paper_claims.json").read_text(encoding="utf-8"))
+CLAIMS = files.record("paper_claims")
 TUNING, SEEDS = CLAIMS["design"]["tuning seeds"], CLAIMS["design"]["judging seeds"]
 GRID, BETA2 = range(-16, 5), 0.999  # rates 10^(k/4); of the average of section 7.2
 

@@ -1,17 +1,15 @@
 """What `the_paper` needs besides its stacks: L-BFGS, the grid of figure 4, the ConvNet."""
 
 import itertools
-import json
 import math
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from adamlib import optim, paper, rules
+from adamlib import files, optim, paper, rules
 from adamlib.model import ConvNet
 from adamlib.train import train
-from experiments.record import RESULTS
 
 BETA1S, BETA2S = (0.0, 0.9), (0.99, 0.999, 0.9999)
 EXPONENTS = [k / 2 for k in range(-10, -1)]  # of the rates of figure 4
@@ -128,7 +126,7 @@ def trained(cls, seed, digits, **hyper):
 
 def convnet(digits, seeds):
     """Return the losses of the ConvNet with the rates of learning_rates.json, and Adam's v."""
-    tuning = json.loads((RESULTS / "learning_rates.json").read_text(encoding="utf-8"))["rules"]
+    tuning = files.record("learning_rates")["rules"]
     jobs, record = [("Adam", 0.999), ("Nesterov", None), ("AdaGrad", None), ("Adam", 0.92)], {}
     for name, beta2 in tqdm(jobs, desc="ConvNet", unit="rule"):
         ends = {lr: [run["train_loss"][-1] for run in runs] for lr, runs in tuning[name].items()}

@@ -5,22 +5,20 @@ rules of their verdicts are older than the first run.
 """
 
 import itertools
-import json
 import time
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from adamlib import rules
+from adamlib import files, rules
 from adamlib.model import MLPStack
 from experiments import race_tasks
 from experiments import why_adam_more as more
 from experiments import why_adam_networks as networks
 
-PLAN = json.loads(Path(__file__).with_name("why_adam_claims.json").read_text(encoding="utf-8"))
+PLAN = files.record("why_adam_claims")
 TUNING, SEEDS = PLAN["design"]["tuning seeds"], PLAN["design"]["judging seeds"]
 SIZES, STEPS = (8, 16, 32, 64, 128, 256, 512), {16: 5, 128: 38, 1347: 420}  # 420 steps: epochs
 ADAM = {"rule": rules.adam, "betas": (0.9, 0.999)}

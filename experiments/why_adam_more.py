@@ -1,17 +1,15 @@
 """The quadratics and the ConvNet of why_adam.py."""
 
-import json
 import math
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from adamlib import optim, rules
+from adamlib import files, optim, rules
 from adamlib.model import ConvNet
 from adamlib.train import train
 from experiments.race_tasks import short
-from experiments.record import RESULTS
 
 FLOOR = 1e-8  # of a loss whose logarithm is taken
 EIGENVALUES = np.array([[1, 2, 3], [100, 110, 120], [5000, 5100, 5200]], dtype=float)
@@ -76,7 +74,7 @@ def mean_log(losses):
 
 def convnet(digits):
     """Return {run: {rule: its record}} for batches of 16, tuned here, and of 128, tuned before."""
-    stored = json.loads((RESULTS / "learning_rates.json").read_text(encoding="utf-8"))["rules"]
+    stored = files.record("learning_rates")["rules"]
     record = {"ConvNet, constant, 16": {}, "ConvNet, constant, 128": {}}
     for name, ks in tqdm(GRIDS.items(), desc="ConvNet", unit="rule"):
         few = {k: [trained(name, 10 ** (k / 2), 16, s, digits)[0] for s in TUNING] for k in ks}

@@ -1,19 +1,17 @@
 """Chapter 18: its networks and numbers are what they are said to be, its verdicts the rules'."""
 
-import json
 from itertools import permutations
 
 import numpy as np
 import pytest
 import torch
 
-from adamlib import data, rules
+from adamlib import data, files, rules
 from adamlib.model import MLPStack
 from adamlib.stack import stack_loss, train_stack
 from experiments import after_adam, after_adam_steps, after_adam_verdicts, after_adam_widths
 from experiments import after_adam_networks as networks
 from experiments.race_tasks import decaying
-from experiments.record import RESULTS
 
 DIGITS = data.load(device="cpu")
 X, Y = DIGITS.x_train.flatten(1)[:200], DIGITS.y_train[:200]
@@ -120,7 +118,7 @@ def test_every_claim_has_a_judge_and_a_source():
         assert claim["source"] and claim["read"] and claim["says"]
 
 
-RECORD = json.loads((RESULTS / "after_adam.json").read_text(encoding="utf-8"))
+RECORD = files.record("after_adam")
 
 
 def test_the_record_holds_all_trials_and_the_verdicts_that_follow_from_it():

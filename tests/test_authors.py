@@ -1,18 +1,16 @@
 """The rules that torch.optim has not, beside recorded walks of their authors' packages."""
 
-import json
-
 import counterparts
 import numpy as np
 import pytest
 import torch
 from oracle import weights_of
 
-from adamlib import optim, rules
-from experiments.authors import AT, RECORD, SIZE, first_of_soap, gradients
+from adamlib import files, optim, rules
+from experiments.authors import AT, SIZE, first_of_soap, gradients
 
 RELATIVE = 1e-12  # float64 has 1e-16; a thousand steps of rounding in another order
-WALKS = json.loads(RECORD.read_text(encoding="utf-8"))["walks"]
+WALKS = files.record("authors")["walks"]
 CLASSES = {"lion": optim.Lion, "schedule_free": optim.ScheduleFree}
 ids = [f"{walk['optimizer']} {walk['settings']}" for walk in WALKS]
 every_walk = pytest.mark.parametrize("walk", WALKS, ids=ids)

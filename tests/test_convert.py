@@ -1,21 +1,19 @@
 """torch.optim with converted settings, beside the recorded walks of the libraries themselves."""
 
-import json
 import math
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from adamlib import optim, rules
+from adamlib import files, optim, rules
 from adamlib.convert import NAMES, to_torch
 from adamlib.descent import descend
 from adamlib.sources.recipes import RECIPES
 from experiments.rosetta import START, grad, rate
 
-RECORD = json.loads(Path(__file__).parents[1].joinpath("results/rosetta.json").read_text())
+RECORD = files.record("rosetta")
 CUT = RECORD["cut"]  # the steps before the learning rate changes
 CLOSE = 4e-15  # a dozen roundings of weights of about 1
 SINGLE = 1e-7  # a number in float32 takes part: in NAdam the product of the momenta,

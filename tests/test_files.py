@@ -52,3 +52,11 @@ def test_a_tilde_is_the_home_folder_and_none_is_named(tmp_path, monkeypatch):
     assert files.path_of("~/runs") == tmp_path / "runs"
     with pytest.raises(ValueError, match="needs a home folder, got '~nobody-of-this-name/runs'"):
         files.path_of("~nobody-of-this-name/runs")
+
+
+def test_every_record_has_a_name_and_another_name_is_refused_with_the_list_of_them():
+    names = {path.stem for path in files.RESULTS.glob("*.json")}
+    assert {"convnet", "race_rules", "after_adam_claims"} <= names
+    assert all(files.record(name) for name in names)
+    with pytest.raises(ValueError, match=r"after_adam, .*workers, got '\.\./results/race'"):
+        files.record("../results/race")

@@ -1,16 +1,13 @@
 """The stacks of the Adam paper's miniatures against plain PyTorch, and the verdicts."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
-from building import ROOT
 from torch.distributions import Normal, kl_divergence
 
-from adamlib import paper, rules
+from adamlib import files, paper, rules
 
-CLAIMS = json.loads((ROOT / "experiments/paper_claims.json").read_text(encoding="utf-8"))
+CLAIMS = files.record("paper_claims")
 X, Y = torch.randn(20, 64, generator=torch.Generator().manual_seed(0)), torch.arange(20) % 10
 
 

@@ -1,16 +1,13 @@
 """The fair race: its schedule, its tasks, and that the record is what its rules ask for."""
 
-import json
 import math
 from collections import Counter
-from pathlib import Path
 
 import pytest
 import torch
 
+from adamlib import files
 from experiments import race, race_tasks
-
-RECORD = Path(__file__).parents[1] / "results" / "race.json"
 
 
 def test_the_rate_is_constant_for_three_fifths_and_falls_to_0_after_the_last_step():
@@ -39,7 +36,7 @@ def test_a_network_of_a_stack_is_trained_as_if_it_were_alone():
 
 
 def test_the_record_has_all_trials_and_the_best_of_them_as_finalists():
-    tasks = json.loads(RECORD.read_text(encoding="utf-8"))["tasks"]
+    tasks = files.record("race")["tasks"]
     assert list(tasks) == list(race.RACE["tasks"])
     for task, record in tasks.items():
         found = {(name, rule) for name, those in record["spaces"].items() for rule in those}

@@ -1,13 +1,11 @@
 """The experiment of weight decay: how its maps are read, and what its rules do."""
 
-import json
 import math
 
 import numpy as np
 import pytest
-from building import ROOT
 
-from adamlib import rules
+from adamlib import files, rules
 from experiments import weight_decay
 
 PLACES = np.arange(-2, 2.1, 0.5)
@@ -65,7 +63,7 @@ def test_a_part_is_made_again_when_a_grid_changes(tmp_path, monkeypatch):
 
 
 def test_the_record_has_what_the_page_says_of_short_runs_and_of_the_loss():
-    record = json.loads((ROOT / "results" / "weight_decay.json").read_text(encoding="utf-8"))
+    record = files.record("weight_decay")
     best = {each["epochs"]: each["best"] for each in record["basins"] if each["kind"] != "L2"}
     short, loss = best[20]["wrong"][4:], best[100]["loss"][5:]  # from rates 10^-2.5, 10^-2.25 on
     assert round(10 ** min(short), 2) >= 0.25 and round(10 ** max(short), 2) <= 0.67

@@ -63,7 +63,8 @@ def tree():
         lines.append(line(folder, 2))
         names = [name for storey in storeys(folder, 2) for name in storey if name[0] != "_"]
         names = [name for name in names if (folder / f"{name}.py").exists()]
-        if folder.name == "diagnose":  # an experiment each
+        if folder.name in ("check", "diagnose"):  # a chapter each, an experiment each
+            names = dict.fromkeys(re.sub(r"chapter_[0-9]+", "chapter_NN", name) for name in names)
             lines.append(textwrap.fill(" ".join(names), 96, **INDENT) + "\n")
             continue
         lines += [line(folder / f"{name}.py", 4) for name in names]

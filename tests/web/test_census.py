@@ -8,7 +8,9 @@ import census
 import pytest
 from bs4 import BeautifulSoup
 
-ROWS = json.loads(census.RECORD.read_text(encoding="utf-8"))["rows"]
+from adamlib import files
+
+ROWS = files.record("census")["rows"]
 GUESSES, REMARKS = (
     json.loads(path.read_text(encoding="utf-8")) for path in (census.GUESSES, census.REMARKS)
 )

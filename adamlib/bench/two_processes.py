@@ -1,6 +1,6 @@
 """Trains the ConvNet in two processes, in three ways; chapter 17 compares the ends.
 
-    torchrun --standalone --nproc-per-node 2 chapters/scripts/two_processes.py FILE
+    torchrun --standalone --nproc-per-node 2 -m adamlib.bench.two_processes FILE
 
 FILE gets, under the name of each way, the "weights" at the end, the bytes of m and v "kept" in each
 process and, with DDP, the "curve": the loss on 64 training images after each step.
