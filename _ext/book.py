@@ -31,25 +31,6 @@ def number_figures_by_chapter(app, env):
     return []
 
 
-def use_public_url(app, config):
-    """None; turns `public_url`, a GitHub repository, into buttons and canonical addresses."""
-    if not config.public_url:
-        return
-    match = re.fullmatch(r"https://github\.com/([\w.-]+)/([\w.-]+)", config.public_url)
-    if not match:
-        raise ValueError(
-            f"public_url: {config.public_url!r} is not of the form https://github.com/OWNER/NAME"
-        )
-    config.html_baseurl = f"https://{match[1]}.github.io/{match[2]}/"
-    config.html_theme_options |= {
-        "repository_url": config.public_url,
-        "repository_branch": "main",
-        "use_repository_button": True,
-        "use_edit_page_button": True,
-        "launch_buttons": {"colab_url": "https://colab.research.google.com"},
-    }
-
-
 def read_markdown(app, what, name, obj, options, lines):
     """None; docstrings write `code` and a lone * as Markdown does, Sphinx reads them otherwise."""
     text = re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", "\n".join(lines))
@@ -92,22 +73,12 @@ def repair_pages(app, error):
         useless.unlink()
 
 
-def write_sitemap(app, error):
-    """None; lists the address of every page in sitemap.txt when the book has a public address."""
-    if not error and app.config.html_baseurl:
-        pages = sorted(app.config.html_baseurl + page + ".html" for page in app.env.found_docs)
-        Path(app.outdir, "sitemap.txt").write_text("\n".join(pages) + "\n", encoding="utf-8")
-
-
 def setup(app):
     """The extension's metadata, for Sphinx."""
-    app.add_config_value("public_url", None, "html")
     app.add_config_value("comments_config", None, "")  # Jupyter Book sets it, and -W would object
-    app.connect("config-inited", use_public_url)
     app.connect("env-get-updated", number_figures_by_chapter, priority=900)  # after Sphinx's
     app.connect("autodoc-process-docstring", read_markdown)
     app.connect("source-read", describe_figures)
     app.connect("html-page-context", describe_page)
     app.connect("build-finished", repair_pages, priority=900)
-    app.connect("build-finished", write_sitemap)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,10 +16,10 @@ FIRST = 10  # results of a search among which the right page is
 
 #: What a reader may ask the search, and the page that answers.
 SEARCHES = {
-    "bias correction": "chapters/06_bias_correction",
-    "epsilon": "chapters/04_rmsprop",
-    "weight decay": "chapters/11_weight_decay",
-    "amsgrad": "chapters/10_when_adam_fails",
+    "bias correction": "chapters/06-bias-correction",
+    "epsilon": "chapters/04-rmsprop",
+    "weight decay": "chapters/11-weight-decay",
+    "amsgrad": "chapters/10-when-adam-fails",
 }
 FOUND = """() => /found|did not match/.test(document.querySelector(".search-summary")?.textContent)
   && [...document.querySelectorAll("#search-results li a")].map((link) => link.href)"""

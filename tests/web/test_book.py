@@ -6,6 +6,7 @@ import shutil
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
+import addresses
 import book as extension
 import check_site
 import nbformat
@@ -90,23 +91,39 @@ def book(tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(book):
     """The text of the page with the playground."""
-    return (book / "chapters/04_rmsprop.html").read_text(encoding="utf-8")
+    return (book / "chapters/04-rmsprop.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def memory_page(book):
     """The text of the page with the memory."""
-    return (book / "chapters/18_after_adam.html").read_text(encoding="utf-8")
+    return (book / "chapters/18-after-adam.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def chapter(book):
     """The text of a chapter's page."""
-    return (book / "chapters/03_momentum.html").read_text(encoding="utf-8")
+    return (book / "chapters/03-momentum.html").read_text(encoding="utf-8")
 
 
 def test_a_small_book_has_no_problem(book):
     assert check_site.site_problems(book)[0] == []
+
+
+def test_a_chapter_is_read_at_an_address_with_hyphens_and_its_notebook_keeps_its_name(book, page):
+    names = {file.stem for file in (book / "chapters").iterdir()}
+    assert {"03-momentum", "04-rmsprop", "index"} <= names and "_" not in "".join(names)
+    assert 'rel="prev" title="3. Momentum" href="03-momentum.html"' in page
+    assert (book / "_sources/chapters/04_rmsprop.ipynb").is_file()
+
+
+def test_the_search_names_addresses_and_a_second_build_goes_on_from_it(book):
+    with open(book / "searchindex.js", encoding="utf-8") as file:
+        found = addresses.js_index.load(file)["docnames"]
+        file.seek(0)
+        known = addresses.SearchIndex().load(file)["docnames"]
+    assert {"chapters/03-momentum", "chapters/index"} <= set(found) and known != found
+    assert [addresses.address(name) for name in known] == found
 
 
 def test_figures_and_equations_carry_the_number_of_the_chapter(chapter):
@@ -168,12 +185,12 @@ def test_without_a_public_address_no_button_leads_to_one(book, chapter):
 
 def test_a_public_address_gives_buttons_canonical_links_and_a_sitemap(tmp_path):
     pages = small(tmp_path, "https://github.com/ada/road-to-adam")
-    text = (pages / "chapters/03_momentum.html").read_text(encoding="utf-8")
+    text = (pages / "chapters/03-momentum.html").read_text(encoding="utf-8")
     notebook = "github.com/ada/road-to-adam/blob/main/chapters/03_momentum.ipynb"
     assert f"https://colab.research.google.com/github/{notebook[11:]}" in text
     assert 'href="https://github.com/ada/road-to-adam"' in text
     assert "github.com/ada/road-to-adam/edit/main/chapters/03_momentum.ipynb" in text
-    address = "https://ada.github.io/road-to-adam/chapters/03_momentum.html"
+    address = "https://ada.github.io/road-to-adam/chapters/03-momentum.html"
     assert f'<link rel="canonical" href="{address}"' in text
     assert address in (pages / "sitemap.txt").read_text().splitlines()
     assert check_site.site_problems(pages)[0] == []
@@ -181,7 +198,7 @@ def test_a_public_address_gives_buttons_canonical_links_and_a_sitemap(tmp_path):
 
 def test_an_address_of_another_form_is_refused():
     with pytest.raises(ValueError, match=r"'github\.com/ada' is not of the form"):
-        extension.use_public_url(None, SimpleNamespace(public_url="github.com/ada"))
+        addresses.use_public_url(None, SimpleNamespace(public_url="github.com/ada"))
 
 
 class Attributes(HTMLParser):
