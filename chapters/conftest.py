@@ -1,6 +1,9 @@
-"""How nbval runs the chapters: what it does not compare, and one kernel starting at a time."""
+"""How nbval runs the chapters: what is not compared, one kernel starting at a time, a record."""
 
+import json
+import os
 import tempfile
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import nbval.kernel
@@ -34,3 +37,27 @@ def pytest_configure(config):
             return start(*args, **kwargs)
 
     nbval.kernel.start_new_kernel = alone
+
+
+FOUND = defaultdict(Counter)  # of each notebook: cells passed and failed, seconds
+
+
+def pytest_runtest_logreport(report):
+    """Count a cell's report; under xdist the controller gets those of all workers."""
+    path, found = report.nodeid.partition("::")[0], Counter({"seconds": report.duration})
+    if path.endswith(".ipynb"):
+        found[report.outcome] += report.when == "call" or report.failed
+        FOUND[Path(path).stem].update(found)
+
+
+def pytest_sessionfinish(session):
+    """Leave what was found of each notebook for the status page, but not under PROOFS=none."""
+    if hasattr(session.config, "workerinput") or os.environ.get("PROOFS") == "none" or not FOUND:
+        return
+    import status
+
+    status.PROOFS.mkdir(parents=True, exist_ok=True)
+    for name, found in FOUND.items():
+        counts = {key: found[key] for key in ("passed", "failed", "seconds")}
+        text = json.dumps(status.proof(Path(__file__).with_name(f"{name}.ipynb"), **counts))
+        status.write(status.PROOFS / f"{name}.json", text)

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 
 def furnish(folder):
     """None; puts this book's settings, extensions and styles into `folder`."""
-    for name in ("_ext", "_static", "_extra"):
+    for name in ("_ext", "_static", "_extra", "tools"):
         shutil.copytree(ROOT / name, folder / name)
     for name in ("_config.yml", "references.bib"):
         shutil.copy(ROOT / name, folder)

@@ -2,7 +2,8 @@
 
 Runs it again and again, the initial weights of its networks moved by a relative 1e-6, as another
 processor's rounding would move them soon. Names every printed line that changes and every cell
-that fails; both mean that the page tells of this machine and not of the method.
+that fails; both mean that the page tells of this machine and not of the method. The verdict is
+stored for the status page.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from functools import partial
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 from notebooks import CELL_SECONDS, CHAPTERS, QUIET, read
+from status import record
 from tqdm import tqdm
 
 NUDGE = """
@@ -107,8 +109,9 @@ def main():
         runs = pool.map(partial(flight, paths[0], options.size), range(1, options.runs + 1))
         flights = list(tqdm(runs, desc=paths[0].stem, total=options.runs, unit="run"))
     found = differences(stored, flights)
-    for (cell, what), count in found.items():
-        print(f"{paths[0].name}, cell {cell}: {count} of {options.runs}: {what}")
+    lines = [f"cell {cell}: {n} of {options.runs}: {what}" for (cell, what), n in found.items()]
+    print(*(f"{paths[0].name}, {line}\n" for line in lines), sep="", end="")
+    record("butterfly", paths[0], runs=options.runs, size=options.size, differs=lines)
     print(f"{paths[0].name}: {len(found)} lines or assertions do not survive {options.runs} runs")
     sys.exit(bool(found))
 

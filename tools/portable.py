@@ -1,7 +1,8 @@
 """Do chapters and tests say the same under other arithmetic? `make portable`
 
 Runs every notebook, and the tests that compute, once for each of the settings below: other
-instructions, other matrix products, other sums. Names every cell and test that differs.
+instructions, other matrix products, other sums. Names every cell and test that differs, and
+stores the verdict on each notebook for the status page.
 """
 
 import argparse
@@ -10,8 +11,11 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from pathlib import Path
 from xml.etree import ElementTree
+
+from status import record
 
 ROOT = Path(__file__).resolve().parent.parent
 ONE = {"OMP_NUM_THREADS": "1"}
@@ -27,25 +31,24 @@ LINES = 15  # of what each has to say
 
 
 def trial(setting, paths):
-    """Return (cells and tests run, [what differs]) of pytest over `paths` under a setting."""
+    """Return {cell or test: [what differs]} of pytest over `paths` under a setting."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
         workers = "2" if SETTINGS[setting]["OMP_NUM_THREADS"] == "1" else "1"  # threads spin
         command = [sys.executable, "-m", "pytest", "-q", "-n", workers, "--dist", "loadfile"]
         command += ["--nbval", "--nbval-current-env", f"--junitxml={report}", *paths]
-        environment = {**os.environ, **SETTINGS[setting]}
+        environment = {**os.environ, **SETTINGS[setting], "PROOFS": "none"}
         done = subprocess.run(command, cwd=ROOT, env=environment, stdout=-1, text=True)
         if done.returncode > 1:  # 0: all passed, 1: some failed
-            return 0, [f"pytest did not run: {done.stdout[-1000:]}"]
+            return {"pytest": [f"did not run: {done.stdout[-1000:]}"]}
         cases = list(ElementTree.parse(report).iter("testcase"))
-    found = []
+    found = {}
     for case in cases:
+        here = found.setdefault(f"{case.get('classname')} {case.get('name')}", [])
         for trouble in (*case.iter("failure"), *case.iter("error")):
             text = COLOR.sub("", trouble.text or trouble.get("message", ""))
-            said = [line.strip() for line in text.splitlines() if line.strip()]
-            place = f"{case.get('classname')} {case.get('name')}"
-            found.append("\n    ".join([place, *said[:LINES]]))
-    return len(cases), found
+            here += [line.strip() for line in text.splitlines() if line.strip()][:LINES]
+    return found
 
 
 def main():
@@ -55,12 +58,20 @@ def main():
     options = parser.parse_args()
     notebooks = sorted(map(str, (ROOT / "chapters").glob("*.ipynb")))
     every = [*notebooks, "tests", *(f"--ignore={folder}" for folder in COMPUTE_NOTHING)]
-    differ = 0
+    verdicts, differ = defaultdict(dict), 0
     for setting in options.setting:
-        count, found = trial(setting, options.paths or every)
-        print(f"{setting}: {count} cells and tests, {len(found)} differ")
-        print(*(f"  {text}" for text in found), sep="\n", end="\n" if found else "", flush=True)
-        differ += len(found)
+        found = trial(setting, options.paths or every)
+        wrong = {place: lines for place, lines in found.items() if lines}
+        print(f"{setting}: {len(found)} cells and tests, {len(wrong)} differ")
+        for place, lines in wrong.items():
+            print(f"  {place}", *lines, sep="\n    ", flush=True)
+        differ += len(wrong)
+        for place in found:
+            if match := re.fullmatch(r"chapters\.([\w-]+)\.ipynb (.*)", place):
+                cells = verdicts[match[1]].setdefault(setting, [])
+                cells += [match[2]] if place in wrong else []
+    for name, differs in verdicts.items():
+        record("portable", ROOT / f"chapters/{name}.ipynb", differs=differs)
     sys.exit(bool(differ))
 
 
