@@ -15,11 +15,11 @@ from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
-from adamlib.files import write
+from adamlib.files import RESULTS, write
 
 ROOT = Path(__file__).resolve().parent.parent
 PROOFS = ROOT / "_build/proofs"
-VERDICTS = ROOT / "results/verdicts.json"
+VERDICTS = RESULTS / "verdicts.json"
 SETUP = "setup"  # the id of a first cell that installs adamlib where it is missing
 HEAD = ["Notebook", "Tests", "Butterfly", "Portable"]
 
