@@ -48,7 +48,7 @@ def subjects(names):
         package, _, number = requirement.partition("==")
         if not names or package in names:
             for how in hows:
-                yield requirement, needs, package, number or version(package), how
+                yield requirement, needs, package, number or version(HERE[package]), how
 
 
 def name(how):

@@ -15,7 +15,7 @@ def one(how):
     return "", [how]
 
 
-HERE = ("torch", "adamlib")  # the environment's own
+HERE = {"torch": "torch", "adamlib": "road-to-adam"}  # the environment's own: distributions
 TORCH = "Adadelta Adafactor Adagrad Adam AdamW Adamax ASGD LBFGS Muon NAdam RAdam RMSprop Rprop SGD"
 RULES = "GradientDescent Momentum Nesterov AdaGrad RMSProp Adam AdamW AMSGrad AdaMax"
 RULES += " Lion NAdam RAdam ScheduleFree Muon"

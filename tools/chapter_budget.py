@@ -43,6 +43,7 @@ def figures_in_a_row(cells):
 def sizes(notebook):
     """What LIMITS limits, of a notebook."""
     code = [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
+    code = [c for c in code if c.id != "install"]
     texts = [c.source for c in notebook.cells if c.cell_type == "markdown"]
     lines = [len(cell.source.splitlines()) for cell in code]
     counts = (sum(len(text.split()) for text in texts), sum(lines), len(code))

@@ -6,8 +6,10 @@ in what the book says.
 
 import itertools
 import re
+from pathlib import Path
 
 import nbformat
+import yaml
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -17,8 +19,26 @@ CELL_METADATA = ("jupyter", "mystnb", "tags")
 FOLDED = {"hide-cell", "hide-input"}
 IMAGES = {"image/png", "image/svg+xml"}
 MAX_LINES = 20
+INSTALL = """\
+# Installs adamlib where it is missing, as on Colab, and leaves your PyTorch as it is.
+from importlib.util import find_spec
+
+if not find_spec("adamlib"):
+    %pip install --quiet {source}"""
 ADDRESS = re.compile(r"\bat 0x[0-9a-f]+|\b0x[0-9a-f]{9,}")
 ABSOLUTE_PATH = re.compile(r"(?<![\w.:/)\]}<])/(?:[\w.-]+/)+[\w.-]+")
+
+
+def install_cell():
+    """The second cell of every notebook, which the book leaves out; nobody counts it.
+
+    It installs from `public_url` in _config.yml; without one, the folder above the notebook's.
+    """
+    config = Path(__file__).resolve().parent.parent / "_config.yml"
+    url = yaml.safe_load(config.read_text(encoding="utf-8"))["sphinx"]["config"].get("public_url")
+    source = INSTALL.format(source=f"git+{url}" if url else "..")
+    metadata = {"jupyter": {"source_hidden": True}, "tags": ["remove-cell"]}
+    return nbformat.v4.new_code_cell(source, id="install", metadata=metadata)
 
 
 def cell_ids(cells):
@@ -66,10 +86,13 @@ def canonical(notebook):
     nbval needs the counts: it takes a cell without one for a cell that never ran.
     """
     counts = itertools.count(1)
+    install = install_cell()
+    own = [cell for cell in notebook.cells if cell.get("id") != install.id]
     cells = [
         canonical_cell(cell, cell_id, next(counts) if is_run(cell) else None)
-        for cell, cell_id in zip(notebook.cells, cell_ids(notebook.cells), strict=True)
+        for cell, cell_id in zip(own, cell_ids(own), strict=True)
     ]
+    cells.insert(1, install)
     form = {"cells": cells, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5}
     return nbformat.from_dict(form)
 

@@ -1,7 +1,8 @@
 """Runs the notebooks of the chapters and keeps them in one form.
 
 python tools/notebooks.py run [CHAPTER]   runs and stores those whose name starts with CHAPTER
-python tools/notebooks.py check           names what `run` would not have stored as it is
+python tools/notebooks.py form [CHAPTER]  stores them in the form, as they ran the last time
+python tools/notebooks.py check           names what `form` would not have stored as it is
 """
 
 import argparse
@@ -69,13 +70,20 @@ def run(path):
     return list(faults(notebook))
 
 
+def form(path):
+    """What is wrong with the notebook at path, which is stored in canonical form."""
+    notebook = read(path)
+    write(path, text_of(notebook))
+    return list(faults(notebook))
+
+
 def check(path):
     """What is wrong with the notebook at path, the form in which it is stored included."""
     notebook = read(path)
-    form = "it is not in canonical form; `make notebooks` stores it so"
+    problem = "it is not in canonical form; `make notebooks` stores it so"
     changed = text_of(notebook).encode() != path.read_bytes()
     large = over_budget(path.stem, notebook) if path.name[0].isdigit() else ()
-    return [*faults(notebook), *large, *([form] if changed else [])]
+    return [*faults(notebook), *large, *([problem] if changed else [])]
 
 
 def judge(path, action):
@@ -94,7 +102,8 @@ def main():
     """Nothing; the exit status is 1 where a notebook is at fault, 2 where none has the name."""
     parser = argparse.ArgumentParser(usage=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("run").add_argument("chapter", nargs="?", default="")
+    for name in ("run", "form"):
+        commands.add_parser(name).add_argument("chapter", nargs="?", default="")
     commands.add_parser("check").set_defaults(chapter="")
     arguments = parser.parse_args()
     paths = sorted(CHAPTERS.glob("*.ipynb"))
@@ -102,7 +111,7 @@ def main():
     if arguments.chapter and not chosen:
         names = " ".join(path.stem for path in paths) or "none"
         parser.error(f"no chapter starts with {arguments.chapter!r}; there are: {names}")
-    action = {"run": run, "check": check}[arguments.command]
+    action = {"run": run, "form": form, "check": check}[arguments.command]
     good = sum([judge(path, action) for path in chosen])
     print(f"{good} of {len(chosen)} notebooks in form")
     sys.exit(good < len(chosen))

@@ -7,6 +7,7 @@ import sys
 from xml.etree import ElementTree
 
 import chapter_budget
+import notebook_form
 import notebooks
 import pytest
 from building import ROOT
@@ -48,7 +49,8 @@ def test_cells_are_counted_as_in_one_run_from_the_top():
     cells = [new_code_cell("a", execution_count=7, outputs=[result]), new_code_cell(" ")]
     cells += [new_markdown_cell("b"), new_code_cell("c")]
     form = canonical(new_notebook(cells=cells)).cells
-    assert [cell.get("execution_count") for cell in form] == [1, None, None, 2]
+    assert [cell.get("execution_count") for cell in form] == [1, None, None, None, 2]
+    assert form[1].id == "install"  # which runs and is not counted
     assert form[0].outputs[0].execution_count == 1
 
 
@@ -57,7 +59,24 @@ def test_ids_are_kept_and_a_missing_or_second_one_is_replaced():
     notebook.cells = [new_markdown_cell("", id=name) for name in ("a", "a", "cell-4", "d")]
     del notebook.cells[3]["id"]
     ids = [cell.id for cell in canonical(notebook).cells]
-    assert ids == ["a", "cell-2", "cell-4", "cell-5"]
+    assert ids == ["a", "install", "cell-2", "cell-4", "cell-5"]
+
+
+@pytest.mark.parametrize(
+    ("url", "source"),
+    [(None, ".."), ("https://github.com/ada/walks", "git+https://github.com/ada/walks")],
+)
+def test_every_notebook_can_install_the_package_and_the_form_says_from_where(
+    url, source, tmp_path, monkeypatch
+):
+    path = stored(tmp_path / "a.ipynb", new_markdown_cell("a"), new_code_cell("b", id="own"))
+    config = {"sphinx": {"config": {"public_url": url}}}
+    monkeypatch.setattr(notebook_form.yaml, "safe_load", lambda text: config)
+    assert bool(notebooks.check(path)) == bool(url)  # it was stored without a public address
+    assert notebooks.form(path) == notebooks.check(path) == []
+    cells = notebooks.read(path).cells
+    assert [cell.id for cell in cells][1:] == ["install", "own"]
+    assert cells[1].source.splitlines()[-1] == f"    %pip install --quiet {source}"
 
 
 def test_only_metadata_that_the_book_uses_is_kept():
@@ -117,7 +136,7 @@ def test_a_run_stores_the_outputs_in_a_form_that_passes_the_check(tmp_path):
 def test_a_run_that_raises_or_warns_names_the_cell_and_stores_nothing(tmp_path, source):
     path = stored(tmp_path / "01_a.ipynb", new_markdown_cell("a"), new_code_cell(source, id="bad"))
     before = path.read_bytes()
-    with pytest.raises(RuntimeError, match=r"^cell 2 \(bad\)"):
+    with pytest.raises(RuntimeError, match=r"^cell 3 \(bad\)"):
         notebooks.run(path)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
 
@@ -169,7 +188,7 @@ def test_nbval_compares_text_but_neither_svg_nor_stderr(tmp_path):
     subprocess.run(command, capture_output=True, env={**os.environ, "PROOFS": "none"})
     cases = ElementTree.parse(report).iter("testcase")
     passed = [case.find("failure") is None for case in cases]
-    assert passed == [True, False, False, True, True, False]
+    assert passed == [True, True, False, False, True, True, False]  # the second one installs
 
 
 FULL = {  # cells, and what is too much in a chapter that has them and no more
