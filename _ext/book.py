@@ -14,6 +14,9 @@ REPAIRS = [
     # The name of a control contains the words on it (WCAG 2.5.3): the words alone are the name.
     (r'<summary aria-label="Toggle hidden content">', "<summary>"),
     (r'(<button class="btn search-button-field[^>]*) aria-label="Search"', r"\1"),
+    # What is offered to take along is taken, under its name, and opens no window.
+    (r'<a href="([^"]*?([\w-]+\.(?:ipynb|md)))" target="_blank"', r'<a href="\1" download="\2"'),
+    (r'(<a href="[^"]*#to-cite-this-book") target="_blank"', r"\1"),
     # All of a page stands in a landmark.
     (r'(<div id="pst-primary-sidebar")(?! role)', r'\1 role="complementary"'),
     # A citation list is a list of plain list items, not of unnamed notes.

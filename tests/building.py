@@ -12,7 +12,7 @@ def furnish(folder):
     """None; puts this book's settings, extensions and styles into `folder`."""
     for name in ("_ext", "_static", "_extra", "tools"):
         shutil.copytree(ROOT / name, folder / name)
-    for name in ("_config.yml", "references.bib"):
+    for name in ("_config.yml", "references.bib", "CITATION.cff"):
         shutil.copy(ROOT / name, folder)
     (folder / "chapters").mkdir()
 

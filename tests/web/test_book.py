@@ -11,6 +11,7 @@ import book as extension
 import check_site
 import nbformat
 import pytest
+import take_along
 from building import ROOT, build, furnish
 from fontTools.ttLib import TTFont
 from nbformat import v4
@@ -27,6 +28,36 @@ A <claim> with $x$. See {numref}`fig-a` and {cite:t}`polyak1964some`.
 $$ y $$ (eq-a)
 
 It is {eq}`eq-a`."""
+MARKDOWN = r"""# 3. Momentum
+
+A <claim> with $x$. See Figure 3.1 and Polyak [1964].
+
+$$
+y \tag{3.1}
+$$
+
+It is (3.1).
+
+<details><summary>Show the code</summary>
+
+```python
+plt.show()
+```
+
+</details>
+
+![A dot at 3 < 4](../_images/IMAGE.svg)
+
+**Figure 3.1.** A dot.
+"""
+BIBTEX = """@misc{a_b,
+  title        = {{A B}},
+  author       = {L, A. and {The others}},
+  year         = {2031},
+  note         = {Version 1},
+  doi          = {10.5/1},
+  url          = {https://x.org}
+}"""
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 KERNEL = {"kernelspec": KERNEL}
 FIGURE = {"figure": {"name": "fig-a", "caption": "A dot."}}
@@ -124,6 +155,56 @@ def test_the_search_names_addresses_and_a_second_build_goes_on_from_it(book):
         known = addresses.SearchIndex().load(file)["docnames"]
     assert {"chapters/03-momentum", "chapters/index"} <= set(found) and known != found
     assert [addresses.address(name) for name in known] == found
+
+
+def menu(page):
+    """What the header of a page offers to take along: (words, attributes)."""
+    (group,) = re.findall(r'"dropdown dropdown-download-buttons">(.*?)</ul>', page, re.DOTALL)
+    tags = [a for tag, a in Attributes(group).tags if "dropdown-item" in a.get("class", "")]
+    words = re.findall(r'btn__text-container">([^<]*)<', group)
+    return list(zip(words, tags, strict=True))
+
+
+def test_a_notebook_is_taken_along_as_it_is_under_its_own_name(book, chapter):
+    offered = dict(menu(chapter))
+    assert [*offered] == ["Notebook (.ipynb)", "Markdown (.md)", "Cite (BibTeX)", "Print"]
+    link = offered["Notebook (.ipynb)"]
+    assert link["download"] == "03_momentum.ipynb" and "target" not in link
+    notebook = (book / "chapters" / link["href"]).read_bytes()
+    assert notebook == (book.parents[1] / "chapters/03_momentum.ipynb").read_bytes()
+    link = offered["Markdown (.md)"]
+    assert link["download"] == link["href"] == "03-momentum.md"
+    assert "Notebook (.ipynb)" not in dict(menu((book / "chapters/bibliography.html").read_text()))
+
+
+def test_a_page_is_taken_along_as_markdown(book):
+    text = (book / "chapters/03-momentum.md").read_text(encoding="utf-8")
+    assert re.sub(r"_images/\w+\.svg", "_images/IMAGE.svg", text) == MARKDOWN
+
+
+def test_a_list_of_the_book_names_the_markdown_of_every_page(book):
+    head, *parts = (book / "llms.txt").read_text(encoding="utf-8").split("\n## ")
+    assert head.startswith("# The Road to Adam\n\n> A book in notebooks that derives,")
+    (line,) = re.findall(r"^- \[3\. Momentum\].*", parts[0], re.M)
+    assert line.startswith("- [3. Momentum](chapters/03-momentum.md): A <claim> with $x$. See ")
+    links = re.findall(r"\]\((.*?)\)", "".join(parts))
+    assert len(links) == 4 and all((book / link).is_file() for link in links)
+
+
+def test_the_book_has_an_entry_to_cite_it_by(book, chapter):
+    link = dict(menu(chapter))["Cite (BibTeX)"]
+    assert link["href"] == "bibliography.html#to-cite-this-book" and "target" not in link
+    text = (book / "chapters/bibliography.md").read_text(encoding="utf-8")
+    version = take_along.citation(SimpleNamespace(confdir=ROOT))["version"]
+    assert "```bibtex\n@misc{the_road_to_adam,\n  title        = {{The Road" in text
+    assert f"Version {version}" in text
+
+
+def test_an_entry_names_persons_address_and_doi_once_there_are_some():
+    cff = {"title": "A B", "version": "1", "authors": [{"family-names": "L", "given-names": "A."}]}
+    cff |= {"date-released": "2031-02-03", "url": "https://x.org", "doi": "10.5/1"}
+    cff["authors"].append({"name": "The others"})
+    assert take_along.bibtex(cff, "2026, us") == BIBTEX
 
 
 def test_figures_and_equations_carry_the_number_of_the_chapter(chapter):
