@@ -1,9 +1,22 @@
 """Where the pages of the book are found: their addresses, and the buttons of a public book."""
 
 import re
+from html import escape, unescape
 from pathlib import Path
+from textwrap import shorten
 
+from docutils import nodes
+from markupsafe import Markup
 from sphinx.builders.html import StandaloneHTMLBuilder, js_index
+
+#: The figure on the card of a page that has none, and what it shows.
+BOOK = (
+    "_static/bias_correction.svg",
+    "Two heatmaps of the training loss over learning rate and β₂",
+)
+PARENTHESES = str.maketrans("{}", "()")  # of TeX
+CARD = """<svg xmlns="http://www.w3.org/2000/svg" width="1200" height="630">
+<rect width="1200" height="630" fill="white"/>{}</svg>"""
 
 
 def address(page):
@@ -43,20 +56,63 @@ def use_public_url(app, config):
         raise ValueError(
             f"public_url: {config.public_url!r} is not of the form https://github.com/OWNER/NAME"
         )
-    config.html_baseurl = f"https://{match[1]}.github.io/{match[2]}/"
+    config.html_baseurl = f"https://{match[1].lower()}.github.io/{match[2]}/"
     config.html_theme_options |= {
         "repository_url": config.public_url,
         "repository_branch": "main",
         "use_repository_button": True,
         "use_edit_page_button": True,
-        "launch_buttons": {"colab_url": "https://colab.research.google.com"},
+        "launch_buttons": {
+            "colab_url": "https://colab.research.google.com",
+            "binderhub_url": "https://mybinder.org",
+            "notebook_interface": "jupyterlab",
+        },
     }
 
 
-def name_page(app, pagename, templatename, context, doctree):
-    """None; gives the page its public address, if the book has one."""
-    if context["pageurl"]:
-        context["pageurl"] = app.config.html_baseurl + app.builder.get_target_uri(pagename)
+def describe_page(app, pagename, templatename, context, doctree):
+    """None; gives a page its description and, in a public book, its address and its card."""
+    url = context["pageurl"] and app.config.html_baseurl + app.builder.get_target_uri(pagename)
+    context["pageurl"] = url
+    if doctree:
+        tags = {"description": description(doctree)}
+        if url:
+            title = Markup(context["title"]).striptags()
+            tags |= {"og:title": title, "og:description": tags["description"], "og:url": url}
+            tags |= {"og:type": "article", "og:site_name": app.config.project}
+            tags |= picture(app, pagename, doctree) | {"twitter:card": "summary_large_image"}
+        for name, text in tags.items():
+            kind = "property" if name.startswith("og:") else "name"
+            context["metatags"] += f'<meta {kind}="{name}" content="{escape(text)}">\n'
+
+
+def description(doctree):
+    """The first paragraph of a page, for search engines: no TeX, at most 300 letters."""
+    paragraph = next(doctree.findall(nodes.paragraph), nodes.paragraph())
+    text = re.sub(r"\\([a-z]+)", r"&\1;", paragraph.astext().removeprefix("The claim. "))
+    return shorten(unescape(text).translate(PARENTHESES), 300, placeholder=" …")
+
+
+def picture(app, pagename, doctree):
+    """The tags of a page's card, which is written beside it: its first figure, or the book's."""
+    images = [image for image in doctree.findall(nodes.image) if "*" in image["candidates"]]
+    figures = [(image["candidates"]["*"], image.get("alt", "")) for image in images]
+    path, alt = next((figure for figure in figures if figure[0].endswith(".svg")), BOOK)
+    file = Path(app.builder.get_outfilename(pagename)).with_suffix(".png")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(card(Path(app.srcdir, path).read_text(encoding="utf-8")))
+    url = app.config.html_baseurl + file.relative_to(app.outdir).as_posix()
+    return {"og:image": url, "og:image:alt": alt}
+
+
+def card(svg):
+    """A figure in the middle of a white card, as PNG: those who show a link take no SVG."""
+    import resvg_py  # only a public book needs it
+
+    place = r'<svg x="40" y="35" width="1120" height="560" \1'
+    figure = re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', place, svg, count=1)
+    figure = figure[figure.index("<svg") :]
+    return resvg_py.svg_to_bytes(svg_string=CARD.format(figure), skip_system_fonts=True)
 
 
 def write_sitemap(app, error):
@@ -72,6 +128,6 @@ def setup(app):
     app.add_builder(Pages, override=True)
     app.add_config_value("public_url", None, "html")
     app.connect("config-inited", use_public_url)
-    app.connect("html-page-context", name_page)
+    app.connect("html-page-context", describe_page)
     app.connect("build-finished", write_sitemap)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,10 +2,7 @@
 
 import json
 import re
-from html import escape
 from pathlib import Path
-
-from docutils import nodes
 
 # What the theme writes into every page, what stands there instead, and why.
 REPAIRS = [
@@ -53,14 +50,6 @@ def describe_figures(app, docname, source):
         source[0] = json.dumps(notebook)
 
 
-def describe_page(app, pagename, templatename, context, doctree):
-    """None; gives the page its first paragraph as description, for search engines."""
-    for paragraph in doctree.findall(nodes.paragraph) if doctree else ():
-        text = escape(" ".join(paragraph.astext().split())[:300])
-        context["metatags"] += f'<meta name="description" content="{text}">'
-        return
-
-
 def repair_pages(app, error):
     """None; writes REPAIRS into the built pages and drops the source maps, 3.4 MB."""
     if error or app.builder.name != "html":
@@ -82,6 +71,5 @@ def setup(app):
     app.connect("env-get-updated", number_figures_by_chapter, priority=900)  # after Sphinx's
     app.connect("autodoc-process-docstring", read_markdown)
     app.connect("source-read", describe_figures)
-    app.connect("html-page-context", describe_page)
     app.connect("build-finished", repair_pages, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

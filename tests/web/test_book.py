@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import struct
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ import nbformat
 import pytest
 import take_along
 from building import ROOT, build, furnish
+from docutils import nodes
 from fontTools.ttLib import TTFont
 from nbformat import v4
 from py_mini_racer import MiniRacer
@@ -259,22 +261,79 @@ def test_the_description_is_the_first_paragraph(chapter):
     assert '<meta name="description" content="A &lt;claim&gt; with x. See Figure 3.1' in chapter
 
 
-def test_without_a_public_address_no_button_leads_to_one(book, chapter):
-    assert "colab" not in chapter and "github.com" not in chapter
-    assert 'rel="canonical"' not in chapter and not (book / "sitemap.txt").exists()
+def test_without_a_public_address_no_button_leads_to_one_and_nothing_dangles(book):
+    pages = [page.read_text(encoding="utf-8") for page in book.glob("chapters/*.html")]
+    for word in (
+        "colab",
+        "mybinder",
+        "github.com",
+        'rel="canonical"',
+        "og:",
+        "twitter:",
+        'href=""',
+    ):
+        assert len(pages) == 5 and not [page for page in pages if word in page], word
+    assert not (book / "sitemap.txt").exists() and not list(book.glob("chapters/*.png"))
 
 
-def test_a_public_address_gives_buttons_canonical_links_and_a_sitemap(tmp_path):
-    pages = small(tmp_path, "https://github.com/ada/road-to-adam")
-    text = (pages / "chapters/03-momentum.html").read_text(encoding="utf-8")
-    notebook = "github.com/ada/road-to-adam/blob/main/chapters/03_momentum.ipynb"
-    assert f"https://colab.research.google.com/github/{notebook[11:]}" in text
-    assert 'href="https://github.com/ada/road-to-adam"' in text
-    assert "github.com/ada/road-to-adam/edit/main/chapters/03_momentum.ipynb" in text
-    address = "https://ada.github.io/road-to-adam/chapters/03-momentum.html"
-    assert f'<link rel="canonical" href="{address}"' in text
-    assert address in (pages / "sitemap.txt").read_text().splitlines()
-    assert check_site.site_problems(pages)[0] == []
+@pytest.fixture(scope="module")
+def public(tmp_path_factory):
+    """The folder of the pages of the same book with a public address."""
+    return small(tmp_path_factory.mktemp("public"), "https://github.com/Ada/road-to-adam")
+
+
+def hrefs(page):
+    """Where the links of a page's header lead, by their words; those to other hosts alone."""
+    header = page[page.index('"article-header-buttons"') :]
+    links = re.findall(r'<a href="(https[^"]*)"[^>]*>(.*?)</a>', header, re.DOTALL)
+    return {" ".join(re.sub("<.*?>", "", words).split()): url for url, words in links}
+
+
+def test_a_public_address_gives_buttons_that_lead_to_the_notebook(public):
+    repository, notebook = "Ada/road-to-adam", "chapters/03_momentum.ipynb"
+    expected = {
+        "Binder": f"https://mybinder.org/v2/gh/{repository}/main?urlpath=lab/tree/{notebook}",
+        "Colab": f"https://colab.research.google.com/github/{repository}/blob/main/{notebook}",
+        "Repository": f"https://github.com/{repository}",
+        "Suggest edit": f"https://github.com/{repository}/edit/main/{notebook}",
+    }
+    assert hrefs((public / "chapters/03-momentum.html").read_text(encoding="utf-8")) == expected
+    del expected["Binder"], expected["Colab"]  # a page that does not run
+    expected["Suggest edit"] = expected["Suggest edit"].replace("03_momentum.ipynb", "index.md")
+    assert hrefs((public / "chapters/index.html").read_text(encoding="utf-8")) == expected
+
+
+def test_a_public_page_has_one_address_everywhere_and_a_card(public):
+    text = (public / "chapters/03-momentum.html").read_text(encoding="utf-8")
+    address = "https://ada.github.io/road-to-adam/chapters/03-momentum"
+    assert f'<link rel="canonical" href="{address}.html"' in text
+    assert f"{address}.html" in (public / "sitemap.txt").read_text().splitlines()
+    assert f"[3. Momentum]({address}.md)" in (public / "llms.txt").read_text()
+    tags = [a for tag, a in Attributes(text).tags if tag == "meta"]
+    found = {a.get("property", a.get("name")): a.get("content") for a in tags}
+    assert found["og:title"] == "3. Momentum" and found["og:url"] == f"{address}.html"
+    assert found["og:image"] == f"{address}.png" and found["og:image:alt"] == "A dot at 3 < 4"
+    assert found["og:description"] == found["description"] != ""
+    assert found["og:type"] == "article" and found["twitter:card"] == "summary_large_image"
+    assert found["og:site_name"] == "The Road to Adam"
+
+
+@pytest.mark.parametrize("name", ["03-momentum", "index"])  # with a figure, and without
+def test_a_card_is_a_png_of_the_size_that_is_shown_whole(public, name):
+    data = (public / f"chapters/{name}.png").read_bytes()
+    assert data.startswith(b"\x89PNG") and struct.unpack(">II", data[16:24]) == (1200, 630)
+    assert len(data) < 300_000
+
+
+def test_a_public_book_has_no_problem(public):
+    assert check_site.site_problems(public)[0] == []
+
+
+def test_a_description_has_no_tex():
+    text = "The claim. With 2/\\lambda and w_{t-1} \\le 1 it is 𝜂 <b>. " + "and more " * 40
+    said = addresses.description(nodes.document(None, None, "", nodes.paragraph("", text)))
+    assert said.startswith("With 2/λ and w_(t-1) ≤ 1 it is 𝜂 <b>. and") and said.endswith("more …")
+    assert len(said) <= 300
 
 
 def test_an_address_of_another_form_is_refused():
