@@ -36,7 +36,7 @@ def storeys(folder, depth):
     for path in folder.rglob("*.py"):
         name = path.relative_to(folder).parts[0].removesuffix(".py")
         targets = (full.split(".") for full in imports(path) if full.startswith("adamlib."))
-        inside = [parts for parts in targets if depth == 1 or parts[1] == folder.name]
+        inside = [x for x in targets if len(x) > depth and x[1:depth] in ([], [folder.name])]
         graph.setdefault(name, set()).update(parts[depth] for parts in inside)
     sorter = TopologicalSorter({name: found - {name} for name, found in graph.items()})
     sorter.prepare()

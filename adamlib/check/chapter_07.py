@@ -3,7 +3,7 @@
 import numpy as np
 
 from adamlib import rules
-from adamlib.check.verdict import AnswerError, call, say
+from adamlib.check.verdict import AnswerError, call, give
 from adamlib.mutants import MUTANTS, edited, mutant
 
 STEP, ROUNDED = "lr * m_hat / (v_hat**0.5 + eps)", "m_hat * (lr / (v_hat**0.5 + eps))"
@@ -15,13 +15,14 @@ def properties(answers):
         if not isinstance(answers, list | tuple) or len(answers) != 3:
             raise AnswerError(f"it must be a list of three functions, got {answers!r}")
         with np.errstate(all="ignore"):
-            say(score({f"{k}, {getattr(a, '__name__', '?')}": a for k, a in enumerate(answers, 1)}))
+            names = [f"{k}, {getattr(a, '__name__', '?')}" for k, a in enumerate(answers, 1)]
+            give("properties", answers, *score(dict(zip(names, answers, strict=True))))
     except AnswerError as wrong:
-        say(f"✗ Not yet: {wrong}")
+        give("properties", answers, False, f": {wrong}")
 
 
 def score(answers, due=10):
-    """Return the verdict on {name: property}; raise `AnswerError` where the right Adams fail."""
+    """Return (right, words) on {name: property}; raise `AnswerError` where the right Adams fail."""
     right = {"Algorithm 1": rules.adam}
     right["Algorithm 1 in another order of arithmetic"] = edited(rules.adam, [(STEP, ROUNDED)], "")
     for name, answer in answers.items():
@@ -34,9 +35,9 @@ def score(answers, due=10):
     broken = {m: mutant(m) for m in MUTANTS if MUTANTS[m][0] is rules.adam}
     alive = [m for m, rule in broken.items() if not any(kills(a, rule) for a in answers.values())]
     count = len(broken) - len(alive)
-    start = "✓ Correct:" if count >= due else f"✗ Not yet, {due} are due:"
+    start = ":" if count >= due else f", {due} are due:"
     rest = f"no false alarm; survived: {', '.join(alive) or 'none'}"
-    return f"{start} {count} of {len(broken)} killed, {rest}"
+    return count >= due, f"{start} {count} of {len(broken)} killed, {rest}"
 
 
 def kills(answer, rule):

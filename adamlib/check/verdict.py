@@ -1,7 +1,12 @@
 """What the checkers share: a call of the answer, and the verdict."""
 
+import json
+import os
 import sys
 from functools import wraps
+
+GIVEN = []  # all verdicts of this process, also added to the file that this variable names:
+FILE = "ADAMLIB_VERDICTS"
 
 
 class AnswerError(Exception):
@@ -22,11 +27,22 @@ def checker(praise):
                 problem = wrong
             except Exception as error:  # a result of another kind than the checker took it for
                 problem = f"the result is not of the kind asked for: {error}"
-            say(f"✗ Not yet: {problem}" if problem else f"✓ Correct: {praise}")
+            give(problem_of.__name__, answer, not problem, f": {problem or praise}")
 
         return check
 
     return decorate
+
+
+def give(name, answer, right, words):
+    """Print the verdict of a checker, and keep it; `own`: the answer is the package's function."""
+    say(("✓ Correct" if right else "✗ Not yet") + words)
+    parts = answer if isinstance(answer, list | tuple) else [answer]
+    own = all(str(getattr(part, "__module__", "")).startswith("adamlib.") for part in parts)
+    GIVEN.append({"checker": name, "right": right, "own": own, "words": words.removeprefix(": ")})
+    if os.environ.get(FILE):
+        with open(os.environ[FILE], "a", encoding="utf-8") as file:
+            file.write(json.dumps(GIVEN[-1]) + "\n")
 
 
 def say(text):
