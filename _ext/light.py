@@ -6,10 +6,20 @@ from pathlib import Path
 from fontTools import subset
 
 SHEETS = ["styles/pydata-sphinx-theme.css", "styles/sphinx-book-theme.css", "mystnb.*.css"]
+SHEETS += ["basic.css", "katex/katex.css"]
 PSEUDO = re.compile(r":(?:not|is|where|has)\((?:[^()]|\([^()]*\))*\)")
 ICONS = re.compile(r'((?:\.fa-[\w-]+:before,?)+)\{content:"\\([0-9a-f]+)"\}')
 SEARCH = r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js"></script>'
 SETTINGS = r'<script src="[^"]*documentation_options\.js[^"]*"></script>'
+THEME = 'document.documentElement.dataset.theme = localStorage.getItem("theme") || "auto";'
+# A sheet that does no more than ask for another: a round trip before the first paint.
+IMPORT = re.compile(r"styles/theme\.css\?digest=\w+")
+# The theme asks the system for light or dark after the first paint, and all is painted again.
+EARLY = """const { dataset } = document.documentElement;
+    dataset.theme = dataset.mode !== "auto" ? dataset.mode
+      : matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";"""
+# On load the theme measures every box, laid out or not; book.js waits until it is.
+MEASURES = r'"complete"===document\.readyState\?(\w)\(\):window\.addEventListener\("load",\1\)'
 FIGURE = re.compile(r'<img (?![^>]*\b(?:width|height)=)([^>]*src="([^"]*_images/[^"]+\.svg)")')
 
 
@@ -60,6 +70,7 @@ def thin_icons(css, names, folder):
 
 def light_page(html, page, settings):
     """The text of a page whose scripts hold nothing up and whose figures say what they are."""
+    html = IMPORT.sub("basic.css", html.replace(THEME, EARLY))
     if page.name != "search.html":
         html = re.sub(SEARCH, "", html)
         html = re.sub(SETTINGS, lambda _: f"<script>{settings}</script>", html)
@@ -93,6 +104,9 @@ def lighten(app, error):
             seen.update(names.split())
         if html != (lighter := light_page(html, page, settings)):
             page.write_text(lighter, encoding="utf-8")
+    script = static / "scripts/pydata-sphinx-theme.js"
+    text = script.read_text(encoding="utf-8")
+    script.write_text(re.sub(MEASURES, "0", text), encoding="utf-8")
     for script in static.rglob("*.js"):  # a script may give any name that it says
         seen.update(re.findall(r"[\w-]+", script.read_text(encoding="utf-8")))
     for sheet in (file for name in SHEETS for file in static.glob(name)):

@@ -1,7 +1,7 @@
 // The playground: draws a map, walks the rules over it, and answers the controls that the page has.
 // RULES and MAPS are generated from adamlib, above; before them stands stage.js.
 
-const GRID = 120;  // cells of the grid on which level lines are found
+const GRID = 64;  // cells of the grid on which level lines are found
 const LEVELS = 14;
 const SNAP = 0.05;  // the start lies on a grid, so that the floor of a valley can be hit
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
@@ -118,7 +118,10 @@ class Playground extends Stage {
     }
     this.listenToMap();
     this.reset();
-    new ResizeObserver(() => this.draw()).observe(this.canvas);
+    new ResizeObserver(() => {
+      this.near = true;  // on a phone a part of the page has no size until its reader comes near
+      this.draw();
+    }).observe(this.canvas);
     const themes = { attributes: true, attributeFilter: ["data-theme"] };
     new MutationObserver(() => this.draw()).observe(document.documentElement, themes);
   }
@@ -241,6 +244,7 @@ class Playground extends Stage {
   }
 
   draw() {
+    if (!this.near) return;
     const [pen, width, height] = prepare(this.canvas), map = MAPS[this.surface], { x, y } = map;
     if (!width) return;
     const share = (value, [low, high]) => (value - low) / (high - low);

@@ -2,14 +2,11 @@
 // for the code of figures and tables.
 "use strict";
 
-function reachScrollers() {
-  for (const box of document.querySelectorAll(".katex-display, pre"))
-    if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
-}
-
-window.addEventListener("load", reachScrollers);
-window.addEventListener("resize", reachScrollers);
-document.addEventListener("toggle", reachScrollers, true);  // a <details> opened or closed
+const BOXES = "pre, .katex-display, .cell_output > .output, .pst-scrollable-table-container";
+const widths = new ResizeObserver((boxes) => {  // told when a box is seen, folded or turned
+  for (const { target: box } of boxes) if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+});
+for (const box of document.querySelectorAll(BOXES)) widths.observe(box);
 window.addEventListener("beforeprint", () => {
   for (const box of document.querySelectorAll("article details")) {
     box.open = !box.closest(".tag_hide-input");

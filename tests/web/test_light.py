@@ -1,9 +1,11 @@
 """What makes the pages light takes nothing away that they use."""
 
 import re
+from pathlib import Path
 
 import light
 import numpy as np
+import pydata_sphinx_theme
 import pytest
 from building import ROOT
 from formulas import typeset
@@ -54,6 +56,20 @@ def test_scripts_hold_nothing_up_and_the_index_waits_for_the_search(page):
         '<script defer src="../_static/doctools.js?v=1"></script>\n'
     )
     assert "searchindex.js" in light.light_page(PAGE, page.with_name("search.html"), "")
+
+
+def test_the_first_paint_waits_for_no_chain_and_knows_the_theme(page):
+    html = f'<script>{light.THEME}</script><link href="../_static/styles/theme.css?digest=1a2b">'
+    html = light.light_page(html, page, "")
+    assert "prefers-color-scheme" in html and '<link href="../_static/basic.css">' in html
+
+
+def test_what_is_changed_in_the_theme_is_there_to_be_changed():
+    theme = Path(pydata_sphinx_theme.__file__).parent / "theme/pydata_sphinx_theme"
+    script = (theme / "static/scripts/pydata-sphinx-theme.js").read_text(encoding="utf-8")
+    assert len(re.findall(light.MEASURES, script)) == 1
+    layout = (theme / "layout.html").read_text(encoding="utf-8")
+    assert light.THEME.replace("auto", "{{ default_mode }}") in layout
 
 
 def test_a_figure_knows_its_size_before_it_is_there_and_whether_it_is_lines(page):
