@@ -20,7 +20,7 @@ from adamlib.files import RESULTS, write
 ROOT = Path(__file__).resolve().parent.parent
 PROOFS = ROOT / "_build/proofs"
 VERDICTS = RESULTS / "verdicts.json"
-SETUP = "setup"  # the id of a first cell that installs adamlib where it is missing
+SETUP = "install"  # the id of the cell that installs adamlib where it is missing
 HEAD = ["Notebook", "Tests", "Butterfly", "Portable"]
 
 

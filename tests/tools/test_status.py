@@ -21,7 +21,7 @@ def notebook(path, source, *before):
 def test_the_hash_follows_the_code_and_neither_the_set_up_nor_what_is_printed(tmp_path):
     path = tmp_path / "01_a.ipynb"
     first = status.fingerprint(notebook(path, "x = 1"))
-    set_up, printed = v4.new_code_cell("import adamlib", id="setup"), v4.new_markdown_cell("b")
+    set_up, printed = v4.new_code_cell("import adamlib", id="install"), v4.new_markdown_cell("b")
     assert status.fingerprint(notebook(path, "x = 1", set_up, printed)) == first
     assert status.fingerprint(notebook(path, "x = 2")) != first
 
