@@ -28,7 +28,7 @@ $(SET_UP): pyproject.toml constraints.txt tools/install.py \
 # After a warning everything is read anew: a page that was read does not warn again.
 book: $(SET_UP) ## build the book
 	@$(BIN)/jupyter-book build . -W -n --keep-going $(ALL) || { rm -rf _build/.doctrees; exit 1; }
-	@set -o pipefail; $(RUN) tools/check_site.py _build/html | tee $(LOG)/links
+	@set -o pipefail; $(RUN) tools/check_site.py _build/html _toc.yml | tee $(LOG)/links
 	@echo "Open $(CURDIR)/_build/html/index.html"
 
 serve: book ## build the book and serve it on this machine (PORT=8000)

@@ -1,7 +1,8 @@
-"""Searches a built site for what a build does not warn of: python tools/check_site.py _build/html
+"""Searches a built site for what a build does not warn of.
 
-Prints each problem with its page, then one line of counts. Exit status: 0 clean, 1 problems,
-2 when there is nothing to check.
+python tools/check_site.py _build/html [_toc.yml] prints each problem with its page, then one line
+of counts; with a table of contents also what is missing of the book. Exit status: 0 clean,
+1 problems, 2 when there is nothing to check.
 """
 
 import re
@@ -10,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import yaml
 from bs4 import BeautifulSoup
 
 # What a browser fetches by itself, by tag and attribute; a plain <a href> is only an offer.
@@ -115,12 +117,38 @@ def site_problems(folder):
     return [(file.relative_to(folder), text) for file, text in found], len(pages)
 
 
+def entries(toc):
+    """Yield the file of every entry in a table of contents, or in a part of one."""
+    yield from (toc[key] for key in ("root", "file") if key in toc)
+    for part in (part for key in ("parts", "chapters", "sections") for part in toc.get(key, ())):
+        yield from entries(part)
+
+
+def book_problems(folder, toc):
+    """Yield (page, problem) where the site is not the book whose table of contents is a file."""
+    table, config = (
+        yaml.safe_load(file.read_text(encoding="utf-8"))
+        for file in (toc, toc.parent / "_config.yml")
+    )
+    for entry in entries(table):
+        page = Path(entry.replace("_", "-") + ".html")  # the address of a chapter
+        text = (
+            Path(folder, page).read_text(encoding="utf-8") if Path(folder, page).is_file() else ""
+        )
+        heading = BeautifulSoup(text, "html.parser").h1
+        if not heading:
+            yield page, f"no page with a heading for {entry} in {toc.name}"
+        elif entry == table["root"] and config["title"] not in heading.get_text():
+            yield page, f"the book is not {config['title']!r}: {heading.get_text()}"
+
+
 def main(arguments):
     """The exit status, after printing what was found."""
-    if len(arguments) != 1:
-        print("usage: python tools/check_site.py FOLDER")
+    if len(arguments) not in (1, 2):
+        print("usage: python tools/check_site.py FOLDER [TOC]")
         return 2
     problems, pages = site_problems(arguments[0])
+    problems += [each for toc in arguments[1:] for each in book_problems(arguments[0], Path(toc))]
     for file, text in problems:
         print(f"{file}: {text}")
     print(f"{pages} pages, {len(problems)} problems")

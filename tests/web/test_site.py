@@ -83,3 +83,44 @@ def test_a_style_sheet_is_searched(site, capsys, css, problem):
     (site / "style.css").write_text(css)
     assert check_site.main([str(site)]) == 1
     assert capsys.readouterr().out.splitlines()[0] == f"style.css: {problem}"
+
+
+TOC = """root: chapters/index
+parts:
+- chapters:
+  - file: chapters/a_b
+    sections: [{file: chapters/c}]
+"""
+
+
+@pytest.fixture
+def book(tmp_path):
+    """A table of contents beside the site of a book with a page for each entry."""
+    (tmp_path / "_config.yml").write_text("title: The Road")
+    (tmp_path / "_toc.yml").write_text(TOC)
+    (tmp_path / "html/chapters").mkdir(parents=True)
+    for name, heading in {"index": "The Road", "a-b": "Walk", "c": "Rest"}.items():
+        (tmp_path / f"html/chapters/{name}.html").write_text(f"<h1>{heading}</h1>")
+    return tmp_path
+
+
+def test_a_whole_book_passes(book):
+    assert check_site.main([str(book / "html"), str(book / "_toc.yml")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("page", "text", "problem"),
+    [
+        ("a-b", None, "no page with a heading for chapters/a_b in _toc.yml"),
+        ("c", "", "no page with a heading for chapters/c in _toc.yml"),
+        ("index", None, "no page with a heading for chapters/index in _toc.yml"),
+        ("index", "<h1>Welcome</h1>", "the book is not 'The Road': Welcome"),
+    ],
+)
+def test_an_empty_or_wrong_book_is_a_problem(book, capsys, page, text, problem):
+    file = book / f"html/chapters/{page}.html"
+    file.unlink() if text is None else file.write_text(text)
+    assert check_site.main([str(book / "html"), str(book / "_toc.yml")]) == 1
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.replace("\\", "/") == f"chapters/{page}.html: {problem}"
+    assert last.endswith("pages, 1 problems")
