@@ -43,7 +43,8 @@ class Found:
         if not folded and (reply := execute_reply["content"])["status"] == "error":
             reason = f"cell {cell_index + 1} raised {reply['ename']}: {reply['evalue']}"
             cause = self.before * (reply["ename"] == "NameError")  # of what was not defined
-            self.answers |= dict.fromkeys(mentioned(cell.source), (0, reason + cause))
+            left = {*mentioned(cell.source)} - {verdict["checker"] for verdict in verdicts}
+            self.answers |= dict.fromkeys(left, (0, reason + cause))
             self.before = f"; before it {reason}"
         for verdict in verdicts:
             if folded or verdict["own"]:
