@@ -19,6 +19,7 @@ FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "lin
 ADDRESS_ONLY = {"canonical", "next", "prev", "index", "search", "author"}  # rel= of such a <link>
 CSS_URL = re.compile(r"""url\(\s*['"]?([^'")]+)|@import\s+['"]([^'"]+)""")
 RAW_MARKUP = re.compile(r"`[^`]*`?|:::|\$[^\s$](?:[^$\n]*[^\s$])?\$")  # a role, a fence, a formula
+HIGHLIGHT = re.compile(r'<span class="\w{1,3}">([^<]*)</span>')  # half of all tags
 UNRESOLVED = ".problematic, .system-message, .xref.std"  # the last: outside of a link
 
 
@@ -105,7 +106,8 @@ def site_problems(folder):
     folder = Path(folder).resolve()
     # The theme leaves its templates among the static files; they are no pages.
     pages = [p for p in sorted(folder.rglob("*.html")) if "_static" not in p.parts]
-    soups = {p: BeautifulSoup(p.read_text(encoding="utf-8"), "html.parser") for p in pages}
+    texts = {p: HIGHLIGHT.sub(r"\1", p.read_text(encoding="utf-8")) for p in pages}
+    soups = {p: BeautifulSoup(text, "html.parser") for p, text in texts.items()}
     ids = {p: {tag["id"] for tag in soup.find_all(id=True)} for p, soup in soups.items()}
     found = []
     for page, soup in soups.items():
