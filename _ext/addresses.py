@@ -51,7 +51,7 @@ def use_public_url(app, config):
     """None; turns `public_url`, a GitHub repository, into buttons and canonical addresses."""
     if not config.public_url:
         return
-    match = re.fullmatch(r"https://github\.com/([\w.-]+)/([\w.-]+)", config.public_url)
+    match = re.fullmatch(r"https://github\.com/([\w.-]+)/([\w.-]+)(?<!\.git)", config.public_url)
     if not match:
         raise ValueError(
             f"public_url: {config.public_url!r} is not of the form https://github.com/OWNER/NAME"

@@ -336,9 +336,12 @@ def test_a_description_has_no_tex():
     assert len(said) <= 300
 
 
-def test_an_address_of_another_form_is_refused():
-    with pytest.raises(ValueError, match=r"'github\.com/ada' is not of the form"):
-        addresses.use_public_url(None, SimpleNamespace(public_url="github.com/ada"))
+@pytest.mark.parametrize(
+    "url", ["github.com/ada", "https://github.com/a/b/", "https://github.com/a/b.git"]
+)
+def test_an_address_of_another_form_is_refused(url):
+    with pytest.raises(ValueError, match=re.escape(f"public_url: {url!r} is not of the form")):
+        addresses.use_public_url(None, SimpleNamespace(public_url=url))
 
 
 class Attributes(HTMLParser):
