@@ -13,7 +13,7 @@ STARTED := $(shell date +%s)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book serve test site-test check portable notebooks results census bench gpu clean distclean
+.PHONY: help book serve test site-test print slides check portable notebooks results census bench gpu clean distclean
 .PHONY: lint proofs form FORCE
 
 help: ## this list
@@ -45,6 +45,12 @@ test: lint form | $(LOG) ## check everything
 
 site-test: book ## open every page of the book in a browser
 	@$(RUN) tools/browse_site.py _build/html
+
+print: book ## print the book as one PDF
+	@$(RUN) tools/pdf.py book
+
+slides: book ## print the figures of the chapters as slides (CHAPTER=05: of that one)
+	@$(RUN) tools/pdf.py slides $(CHAPTER)
 
 check: export OMP_NUM_THREADS := 1
 check: lint form ## check in a minute: no notebook runs, slow tests only of what was changed
