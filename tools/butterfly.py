@@ -17,7 +17,7 @@ from functools import partial
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 from notebooks import CELL_SECONDS, CHAPTERS, QUIET, read
-from status import record
+from status import fingerprint, record
 from tqdm import tqdm
 
 NUDGE = """
@@ -104,6 +104,7 @@ def main():
     paths = [path for path in CHAPTERS.glob("*.ipynb") if path.name.startswith(options.chapter)]
     if len(paths) != 1:
         parser.error(f"chapter must name one notebook, got {options.chapter!r} for {len(paths)}")
+    code = fingerprint(paths[0])
     stored = [cell for cell in read(paths[0]).cells if cell.cell_type == "code"]
     with ThreadPoolExecutor(options.jobs) as pool:
         runs = pool.map(partial(flight, paths[0], options.size), range(1, options.runs + 1))
@@ -111,7 +112,7 @@ def main():
     found = differences(stored, flights)
     lines = [f"cell {cell}: {n} of {options.runs}: {what}" for (cell, what), n in found.items()]
     print(*(f"{paths[0].name}, {line}\n" for line in lines), sep="", end="")
-    record("butterfly", paths[0], runs=options.runs, size=options.size, differs=lines)
+    record("butterfly", paths[0], code, runs=options.runs, size=options.size, differs=lines)
     print(f"{paths[0].name}: {len(found)} lines or assertions do not survive {options.runs} runs")
     sys.exit(bool(found))
 

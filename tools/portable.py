@@ -15,7 +15,7 @@ from collections import defaultdict
 from pathlib import Path
 from xml.etree import ElementTree
 
-from status import record
+from status import fingerprint, record
 
 ROOT = Path(__file__).resolve().parent.parent
 ONE = {"OMP_NUM_THREADS": "1"}
@@ -56,8 +56,8 @@ def main():
     parser.add_argument("paths", nargs="*", help="of notebooks or tests; none means all")
     parser.add_argument("--setting", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     options = parser.parse_args()
-    notebooks = sorted(map(str, (ROOT / "chapters").glob("*.ipynb")))
-    every = [*notebooks, "tests", *(f"--ignore={folder}" for folder in COMPUTE_NOTHING)]
+    codes = {path: fingerprint(path) for path in sorted((ROOT / "chapters").glob("*.ipynb"))}
+    every = [*map(str, codes), "tests", *(f"--ignore={folder}" for folder in COMPUTE_NOTHING)]
     verdicts, differ = defaultdict(dict), 0
     for setting in options.setting:
         found = trial(setting, options.paths or every)
@@ -70,8 +70,8 @@ def main():
             if match := re.fullmatch(r"chapters\.([\w-]+)\.ipynb (.*)", place):
                 cells = verdicts[match[1]].setdefault(setting, [])
                 cells += [match[2]] if place in wrong else []
-    for name, differs in verdicts.items():
-        record("portable", ROOT / f"chapters/{name}.ipynb", differs=differs)
+    for path in (path for path in codes if path.stem in verdicts):
+        record("portable", path, codes[path], differs=verdicts[path.stem])
     sys.exit(bool(differ))
 
 

@@ -47,8 +47,11 @@ def proof(path, **found):
     }
 
 
-def record(kind, path, **found):
-    """None; stores the verdict of a kind on the notebook at path among the committed ones."""
+def record(kind, path, code, **found):
+    """None; stores a verdict on the notebook at path, whose code had this hash at the start."""
+    if fingerprint(path) != code:
+        print(f"{path.name} was changed meanwhile: no verdict is stored")
+        return
     verdicts = read(VERDICTS)
     verdicts[path.stem] = verdicts.get(path.stem, {}) | {kind: proof(path, **found)}
     write(VERDICTS, json.dumps(verdicts, indent=1, sort_keys=True, ensure_ascii=False) + "\n")

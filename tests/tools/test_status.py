@@ -29,8 +29,9 @@ def test_the_hash_follows_the_code_and_neither_the_set_up_nor_what_is_printed(tm
 def test_a_verdict_on_other_code_is_called_one_of_an_earlier_version(tmp_path, monkeypatch):
     path = notebook(tmp_path / "01_a.ipynb", "x = 1")
     monkeypatch.setattr(status, "VERDICTS", tmp_path / "verdicts.json")
-    status.record("butterfly", path, runs=20, size=1e-6, differs=[])
-    status.record("portable", path, differs={"avx2": ["Cell 1"], "threads": []})
+    code = status.fingerprint(path)
+    status.record("butterfly", path, code, runs=20, size=1e-6, differs=[])
+    status.record("portable", path, code, differs={"avx2": ["Cell 1"], "threads": []})
     row = status.page([path], tmp_path, status.VERDICTS)[2].split("|")
     assert row[1:3] == [" [](01_a.ipynb) ", " not run here yet "]
     assert row[3].startswith(" 20 runs: all the same,") and "earlier" not in row[3]
@@ -56,3 +57,10 @@ def test_a_run_in_another_process_leaves_what_it_found_of_a_notebook(tmp_path):
     found = json.loads((tmp_path / "_build/proofs/a.json").read_text(encoding="utf-8"))
     assert found["passed"] == found["failed"] == 1 and found["seconds"] > 0
     assert "PyTorch" in found["machine"] and found["code"]
+
+
+def test_a_notebook_that_changed_during_its_run_gets_no_verdict(tmp_path, monkeypatch, capsys):
+    path = notebook(tmp_path / "01_a.ipynb", "x = 1")
+    monkeypatch.setattr(status, "VERDICTS", tmp_path / "verdicts.json")
+    status.record("portable", path, "another", differs={})
+    assert not status.VERDICTS.exists() and "01_a.ipynb was changed" in capsys.readouterr().out
