@@ -5,6 +5,7 @@ from html import escape, unescape
 from pathlib import Path
 from textwrap import shorten
 
+from check_site import address
 from docutils import nodes
 from markupsafe import Markup
 from sphinx.builders.html import StandaloneHTMLBuilder, js_index
@@ -17,11 +18,6 @@ BOOK = (
 PARENTHESES = str.maketrans("{}", "()")  # of TeX
 CARD = """<svg xmlns="http://www.w3.org/2000/svg" width="1200" height="630">
 <rect width="1200" height="630" fill="white"/>{}</svg>"""
-
-
-def address(page):
-    """The path of a page on the site: chapters/05_adam is read at chapters/05-adam."""
-    return page.replace("_", "-") if page.startswith("chapters/") else page
 
 
 class SearchIndex(type(js_index)):

@@ -119,6 +119,11 @@ def site_problems(folder):
     return [(file.relative_to(folder), text) for file, text in found], len(pages)
 
 
+def address(page):
+    """The path of a page on the site: chapters/05_adam is read at chapters/05-adam."""
+    return page.replace("_", "-") if page.startswith("chapters/") else page
+
+
 def entries(toc):
     """Yield the file of every entry in a table of contents, or in a part of one."""
     yield from (toc[key] for key in ("root", "file") if key in toc)
@@ -128,15 +133,12 @@ def entries(toc):
 
 def book_problems(folder, toc):
     """Yield (page, problem) where the site is not the book whose table of contents is a file."""
-    table, config = (
-        yaml.safe_load(file.read_text(encoding="utf-8"))
-        for file in (toc, toc.parent / "_config.yml")
-    )
+    files = toc, toc.parent / "_config.yml"
+    table, config = (yaml.safe_load(file.read_text(encoding="utf-8")) for file in files)
     for entry in entries(table):
-        page = Path(entry.replace("_", "-") + ".html")  # the address of a chapter
-        text = (
-            Path(folder, page).read_text(encoding="utf-8") if Path(folder, page).is_file() else ""
-        )
+        page = Path(f"{address(entry)}.html")
+        file = Path(folder, page)
+        text = file.read_text(encoding="utf-8") if file.is_file() else ""
         heading = BeautifulSoup(text, "html.parser").h1
         if not heading:
             yield page, f"no page with a heading for {entry} in {toc.name}"

@@ -1,7 +1,7 @@
 """The built book as one PDF, or its figures as slides, by the print of a browser.
 
 python tools/pdf.py book           writes _build/pdf/book.pdf
-python tools/pdf.py slides [05]    writes _build/pdf/05_adam.pdf, one figure a page
+python tools/pdf.py slides [05]    writes _build/pdf/05-adam.pdf, one figure a page
 
 A figure that does not load is an error, and so is what the paper would cut.
 """
@@ -11,6 +11,7 @@ import sys
 
 import browser
 import yaml
+from check_site import address
 
 SITE, OUT = browser.ROOT / "_build/html", browser.ROOT / "_build/pdf"
 MINUTES = 30  # how long a print may take: the book is some hundred pages with figures
@@ -122,7 +123,7 @@ def contents():
     """[(part, page)] of the book, in the order of its table of contents."""
     toc = yaml.safe_load((browser.ROOT / "_toc.yml").read_text(encoding="utf-8"))
     found = [(part["caption"], x["file"]) for part in toc["parts"] for x in part["chapters"]]
-    return [("", toc["root"]), *found]
+    return [(part, address(page)) for part, page in [("", toc["root"]), *found]]
 
 
 def printed(page, script, argument, style, file, **form):
