@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 SURFACE, START, STEPS, BETAS = "valley κ=10", (-1.9, 0.65), 60, (0.9, 0.99)
 RATES = {"gradient descent": 0.188, "momentum": 0.02, "RMSProp": 0.03, "Adam": 0.1}
 X, Y, WIDTH, HEIGHT = (-2.05, 0.85), (-0.85, 0.85), 760, 320
-LEVELS = 11
+LEVELS = 9
 
 
 def on_page(points):
@@ -39,7 +39,7 @@ def drawn(points, end=""):
 
 def level_lines(surface):
     """The level lines of a surface, as SVG has them; they stand closer where it is flat."""
-    x, y = np.linspace(*X, 100), np.linspace(*Y, 60)
+    x, y = np.linspace(*X, 60), np.linspace(*Y, 40)
     z = surface.f(np.stack(np.meshgrid(x, y), axis=-1))
     lines = contourpy.contour_generator(x, y, z).lines
     levels = z.max() * (np.arange(1, LEVELS + 1) / (LEVELS + 1)) ** 2

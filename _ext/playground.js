@@ -118,10 +118,13 @@ class Playground extends Stage {
     }
     this.listenToMap();
     this.reset();
-    new ResizeObserver(() => {
-      this.near = true;  // on a phone a part of the page has no size until its reader comes near
+    new ResizeObserver(() => this.draw()).observe(this.canvas);
+    new IntersectionObserver(([{ isIntersecting }], observer) => {
+      if (!isIntersecting) return;
+      observer.disconnect();
+      this.near = true;  // the first picture waits until its reader comes near
       this.draw();
-    }).observe(this.canvas);
+    }, { rootMargin: "50%" }).observe(this.canvas);
     const themes = { attributes: true, attributeFilter: ["data-theme"] };
     new MutationObserver(() => this.draw()).observe(document.documentElement, themes);
   }
