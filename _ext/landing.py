@@ -38,7 +38,7 @@ def drawn(points, end=""):
 
 
 def level_lines(surface):
-    """The level lines of a surface, as SVG has them; they stand closer where it is flat."""
+    """The level lines of a surface, as SVG has them; in a bowl they are evenly apart."""
     x, y = np.linspace(*X, 60), np.linspace(*Y, 40)
     z = surface.f(np.stack(np.meshgrid(x, y), axis=-1))
     lines = contourpy.contour_generator(x, y, z).lines
