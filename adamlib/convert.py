@@ -1,6 +1,7 @@
 """`to_torch`: another library's recipe in the arguments of torch.optim."""
 
 from numbers import Real
+from typing import Any
 
 from adamlib.sources.recipes import RECIPES
 
@@ -50,7 +51,7 @@ ASIDE = {
 }
 
 
-def to_torch(library, optimizer, /, **settings):
+def to_torch(library: str, optimizer: str, /, **settings: Any) -> tuple[str, dict[str, Any]]:
     """Return (name, arguments): the class of torch.optim that walks as this recipe does.
 
     library: "keras" (Keras 3), "optax", "tensorflow" (tf.compat.v1.train), "torchopt" (its

@@ -1,6 +1,7 @@
 """Data sets as tensors that already lie on the device."""
 
 import os
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -18,12 +19,12 @@ class Data(NamedTuple):
     x_test: torch.Tensor  #: held-out images
     y_test: torch.Tensor  #: their labels
 
-    def to(self, device):
+    def to(self, device: torch.device | str) -> "Data":
         """Return the same data on another device."""
         return Data(*(tensor.to(device) for tensor in self))
 
 
-def pick_device(name="auto"):
+def pick_device(name: torch.device | str = "auto") -> torch.device:
     """Return the torch.device called `name`; "auto" is CUDA, else Apple's MPS, else the CPU.
 
     Raises ValueError when this machine lacks the device; the message lists those it has.
@@ -40,7 +41,9 @@ def pick_device(name="auto"):
     return torch.device(name)
 
 
-def load(name="digits", *, device="auto", seed=0):
+def load(
+    name: str | os.PathLike[str] = "digits", *, device: torch.device | str = "auto", seed: int = 0
+) -> Data:
     """Return a `Data` set on `device`.
 
     "digits": the 1,797 gray 8×8 images of handwritten digits that scikit-learn has, too. A
@@ -88,7 +91,9 @@ def _standardized(name, x_train, y_train, x_test, y_test):
     return Data(as_images(x_train), y_train, as_images(x_test), y_test)
 
 
-def batches(x, y, batch_size, generator):
+def batches(
+    x: torch.Tensor, y: torch.Tensor, batch_size: int, generator: torch.Generator
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Yield (x, y) batch by batch, in one random order of all samples; the last may be short.
 
     generator: a CPU torch.Generator, so that a seed gives the same order on every device.

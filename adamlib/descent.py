@@ -1,9 +1,18 @@
 """The walk of a rule over a surface, or over given gradients."""
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Rule = Callable[..., Any]
+Floats = NDArray[np.float64]
 
 
-def descend(rule, grad, w, steps, **hyper):
+def descend(
+    rule: Rule, grad: Callable[[Floats], Any], w: ArrayLike, steps: int, **hyper: Any
+) -> Floats:
     """Return the path of `rule` from `w`, shape (steps + 1, *w.shape); path[0] is the start.
 
     rule: one of `adamlib.rules`. grad: a function from weights to the gradient, same shape.
@@ -24,7 +33,15 @@ def descend(rule, grad, w, steps, **hyper):
     return np.stack(np.broadcast_arrays(*path))
 
 
-def follow(rule, gradients, w, *, lr, inside=(-1, 1), **hyper):
+def follow(
+    rule: Rule,
+    gradients: Iterable[ArrayLike],
+    w: ArrayLike,
+    *,
+    lr: ArrayLike,
+    inside: tuple[float, float] = (-1, 1),
+    **hyper: Any,
+) -> Floats:
     """Return the path of `rule` from `w` where step t sees gradients[t - 1], wherever w is.
 
     The setting of online learning: the losses are given, and linear; the learning rate of step t is

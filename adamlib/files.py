@@ -5,6 +5,7 @@ import json
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 #: What a file system answers that cannot sync: network shares, mounted drives, many of FUSE's.
 CANNOT = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EPERM, errno.EACCES, errno.EBADF}
@@ -12,7 +13,7 @@ CANNOT = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EPERM, errno.EACCES, 
 RESULTS = Path(__file__).with_name("results")
 
 
-def path_of(name):
+def path_of(name: str | os.PathLike[str]) -> Path:
     """Return the path that a user means by `name`: ~ is the home folder, also after a =."""
     try:
         return Path(name).expanduser()
@@ -20,7 +21,7 @@ def path_of(name):
         raise ValueError(f"a path that begins with ~ needs a home folder, got {name!r}") from error
 
 
-def write(path, content):
+def write(path: Path, content: str | bytes) -> None:
     """Write text or bytes to `path` whole or not at all: a temporary name, synced, renamed.
 
     Raises OSError, with the path, for what cannot be written.
@@ -64,7 +65,7 @@ def sync_folder(folder):
             os.close(number)
 
 
-def as_json(record):
+def as_json(record: Any) -> str:
     """Return `record` as JSON text; a loss that is not finite (it diverged) becomes null."""
 
     def plain(value):
@@ -77,7 +78,7 @@ def as_json(record):
     return json.dumps(plain(record), allow_nan=False) + "\n"
 
 
-def record(name):
+def record(name: str) -> Any:
     """Return what results/`name`.json holds. Raises ValueError, with the names, for another one."""
     names = sorted(path.stem for path in RESULTS.glob("*.json"))
     if name not in names:

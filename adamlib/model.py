@@ -1,5 +1,6 @@
 """The ConvNet of every chapter, deeper ones, a stack of small ones."""
 
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from numbers import Integral
 
@@ -17,7 +18,7 @@ class ConvNet(nn.Module):
     another shape, and for a size or a number of classes below 1.
     """
 
-    def __init__(self, size=8, classes=10):
+    def __init__(self, size: int = 8, classes: int = 10) -> None:
         for name, value in (("size", size), ("classes", classes)):
             if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
                 raise ValueError(f"{name} must be a whole number >= 1, got {value!r}")
@@ -51,7 +52,7 @@ class MLPStack(nn.Module):
     (PyTorch's default for a linear layer); equal seeds start equal networks.
     """
 
-    def __init__(self, seeds, width=64):
+    def __init__(self, seeds: Sequence[int], width: int = 64) -> None:
         super().__init__()
         self.hidden = self._layer(seeds, 64, width)
         self.out = self._layer([seed + 1_000_000 for seed in seeds], width, 10)
@@ -83,7 +84,14 @@ class DeepConvNet(nn.Module):
     are PyTorch's. Raises ValueError for a depth below 1.
     """
 
-    def __init__(self, depth, activation=relu, *, residual=False, normalize=False):
+    def __init__(
+        self,
+        depth: int,
+        activation: Callable[[torch.Tensor], torch.Tensor] = relu,
+        *,
+        residual: bool = False,
+        normalize: bool = False,
+    ) -> None:
         super().__init__()
         if isinstance(depth, bool) or not isinstance(depth, Integral) or depth < 1:
             raise ValueError(f"depth must be a whole number >= 1, got {depth!r}")
@@ -102,7 +110,7 @@ class DeepConvNet(nn.Module):
         return self.linear(self.activation(x).flatten(1))  # (B, 10)
 
 
-def initialize(model, draw):
+def initialize(model: nn.Module, draw: Callable[[torch.Tensor], object]) -> nn.Module:
     """Return `model` after draw(weight) of each convolution and linear layer; their biases are 0.
 
     draw: a function that fills a tensor in place, as those of torch.nn.init.

@@ -11,11 +11,18 @@ What is the same for all lives in `engine.adapter`: `weight_decay` adds an L2 te
 random. `foreach` and `fused` are accepted and change nothing.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
+from torch.optim.optimizer import ParamsT
 
 from adamlib import rules
 from adamlib.engine.adapter import RuleOptimizer
 from adamlib.engine.matrices import MatrixRunner
+
+Rate = float | torch.Tensor
+Pair = tuple[float, float]
 
 
 class GradientDescent(RuleOptimizer):
@@ -25,7 +32,9 @@ class GradientDescent(RuleOptimizer):
     implies = {"momentum": 0, "dampening": 0, "nesterov": False}
     clock = False
 
-    def __init__(self, params, lr=1e-3, *, weight_decay=0, **options):
+    def __init__(
+        self, params: ParamsT, lr: Rate = 1e-3, *, weight_decay: float = 0, **options: Any
+    ) -> None:
         super().__init__(params, dict(lr=lr, weight_decay=weight_decay), **options)
 
 
@@ -37,7 +46,10 @@ class Momentum(RuleOptimizer):
     implies = {"dampening": 0, "nesterov": False}
     clock = False
 
-    def __init__(self, params, lr=1e-3, momentum=0.9, *, weight_decay=0, **options):
+    def __init__(
+        self, params: ParamsT, lr: Rate = 1e-3, momentum: float = 0.9,
+        *, weight_decay: float = 0, **options: Any,
+    ) -> None:  # fmt: skip
         hyper = dict(lr=lr, momentum=momentum, weight_decay=weight_decay)
         super().__init__(params, hyper, **options)
 
@@ -56,7 +68,10 @@ class AdaGrad(RuleOptimizer):
     names = {"s": "sum"}
     implies = {"lr_decay": 0, "initial_accumulator_value": 0}
 
-    def __init__(self, params, lr=1e-2, *, weight_decay=0, eps=1e-10, **options):
+    def __init__(
+        self, params: ParamsT, lr: Rate = 1e-2,
+        *, weight_decay: float = 0, eps: float = 1e-10, **options: Any,
+    ) -> None:  # fmt: skip
         super().__init__(params, dict(lr=lr, eps=eps, weight_decay=weight_decay), **options)
 
 
@@ -67,7 +82,10 @@ class RMSProp(RuleOptimizer):
     names = {"v": "square_avg"}
     implies = {"momentum": 0, "centered": False}
 
-    def __init__(self, params, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0, **options):
+    def __init__(
+        self, params: ParamsT, lr: Rate = 1e-2, alpha: float = 0.99,
+        eps: float = 1e-8, weight_decay: float = 0, **options: Any,
+    ) -> None:  # fmt: skip
         hyper = dict(lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay)
         super().__init__(params, hyper, **options)
 
@@ -79,7 +97,10 @@ class Adam(RuleOptimizer):
     names = {"m": "exp_avg", "v": "exp_avg_sq"}
     implies = {"amsgrad": False, "decoupled_weight_decay": False}
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, **options):
+    def __init__(
+        self, params: ParamsT, lr: Rate = 1e-3, betas: Pair = (0.9, 0.999),
+        eps: float = 1e-8, weight_decay: float = 0, **options: Any,
+    ) -> None:  # fmt: skip
         hyper = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
         super().__init__(params, hyper, **options)
 
@@ -90,7 +111,10 @@ class AdamW(Adam):
     rule = staticmethod(rules.adamw)
     implies = {"amsgrad": False, "decoupled_weight_decay": True}
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, **options):
+    def __init__(
+        self, params: ParamsT, lr: Rate = 1e-3, betas: Pair = (0.9, 0.999),
+        eps: float = 1e-8, weight_decay: float = 1e-2, **options: Any,
+    ) -> None:  # fmt: skip
         super().__init__(params, lr, betas, eps, weight_decay, **options)
 
 
@@ -109,7 +133,10 @@ class AdaMax(Adam):
     names = {"m": "exp_avg", "u": "exp_inf"}
     implies = {}
 
-    def __init__(self, params, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, **options):
+    def __init__(
+        self, params: ParamsT, lr: Rate = 2e-3, betas: Pair = (0.9, 0.999),
+        eps: float = 1e-8, weight_decay: float = 0, **options: Any,
+    ) -> None:  # fmt: skip
         super().__init__(params, lr, betas, eps, weight_decay, **options)
 
 
@@ -120,7 +147,10 @@ class Lion(RuleOptimizer):
     names = {"m": "exp_avg"}
     clock = False
 
-    def __init__(self, params, lr=1e-4, betas=(0.9, 0.99), weight_decay=0, **options):
+    def __init__(
+        self, params: ParamsT, lr: Rate = 1e-4, betas: Pair = (0.9, 0.99),
+        weight_decay: float = 0, **options: Any,
+    ) -> None:  # fmt: skip
         super().__init__(params, dict(lr=lr, betas=betas, weight_decay=weight_decay), **options)
 
 
@@ -132,15 +162,9 @@ class NAdam(RuleOptimizer):
     implies = {"decoupled_weight_decay": False}
 
     def __init__(
-        self,
-        params,
-        lr=2e-3,
-        betas=(0.9, 0.999),
-        eps=1e-8,
-        weight_decay=0,
-        momentum_decay=4e-3,
-        **options,
-    ):
+        self, params: ParamsT, lr: Rate = 2e-3, betas: Pair = (0.9, 0.999), eps: float = 1e-8,
+        weight_decay: float = 0, momentum_decay: float = 4e-3, **options: Any,
+    ) -> None:  # fmt: skip
         hyper = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
         super().__init__(params, {**hyper, "momentum_decay": momentum_decay}, **options)
 
@@ -166,15 +190,18 @@ class ScheduleFree(RuleOptimizer):
     advice = "its average weighs all steps alike; torch.optim.lr_scheduler.LinearLR can warm up"
     modes = {"train_mode": True}
 
-    def __init__(self, params, lr=2.5e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, **options):
+    def __init__(
+        self, params: ParamsT, lr: Rate = 2.5e-3, betas: Pair = (0.9, 0.999),
+        eps: float = 1e-8, weight_decay: float = 0, **options: Any,
+    ) -> None:  # fmt: skip
         hyper = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
         super().__init__(params, hyper, **options)
 
-    def train(self):
+    def train(self) -> None:
         """Make the weights y, where gradients are to be taken; nothing if they are."""
         self._turn(True)
 
-    def eval(self):
+    def eval(self) -> None:
         """Make the weights x, the average to be evaluated; nothing if they are."""
         self._turn(False)
 
@@ -188,7 +215,7 @@ class ScheduleFree(RuleOptimizer):
             group["train_mode"] = training
 
     @torch._disable_dynamo
-    def step(self, closure=None):
+    def step(self, closure: Callable[[], float] | None = None) -> Any:
         """Take one step; raise RuntimeError in eval mode, where gradients are not those of y."""
         if not all(group["train_mode"] for group in self.param_groups):
             raise RuntimeError("step() needs training mode: call the optimizer's train() before it")
@@ -217,18 +244,11 @@ class Muon(RuleOptimizer):
     }
 
     def __init__(
-        self,
-        params,
-        lr=1e-3,
-        weight_decay=0.1,
-        momentum=0.95,
-        nesterov=True,
-        ns_coefficients=implies["ns_coefficients"],
-        eps=1e-7,
-        ns_steps=5,
-        adjust_lr_fn=None,
-        **options,
-    ):
+        self, params: ParamsT, lr: Rate = 1e-3, weight_decay: float = 0.1, momentum: float = 0.95,
+        nesterov: bool = True,
+        ns_coefficients: tuple[float, float, float] = implies["ns_coefficients"],
+        eps: float = 1e-7, ns_steps: int = 5, adjust_lr_fn: str | None = None, **options: Any,
+    ) -> None:  # fmt: skip
         hyper = dict(
             lr=lr, weight_decay=weight_decay, momentum=momentum, eps=eps, ns_steps=ns_steps
         )

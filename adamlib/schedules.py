@@ -9,19 +9,19 @@ least 1, a share lies between 0 and 1; all else raises ValueError.
 import math
 
 
-def constant(t):
+def constant(t: float) -> float:
     """Return 1: the same rate in every step."""
     return 1.0
 
 
-def step(t, *, every, factor=0.1):
+def step(t: float, *, every: float, factor: float = 0.1) -> float:
     """Return `factor` to the power of the drops so far, one after each `every` steps; StepLR."""
     _check_length("every", every)
     _check_share("factor", factor)
     return factor ** (t // every)
 
 
-def cosine(t, *, steps, final=0.0):
+def cosine(t: float, *, steps: float, final: float = 0.0) -> float:
     """Return the glide from 1 to `final` along half a cosine (Loshchilov & Hutter, 2017).
 
     `final` would be reached in the step after the last; there it stays. Up to then it is
@@ -32,7 +32,7 @@ def cosine(t, *, steps, final=0.0):
     return _glide(1.0, final, min(t / steps, 1.0))
 
 
-def inverse_root(t, *, start=1):
+def inverse_root(t: float, *, start: float = 1) -> float:
     """Return 1 for the first `start` steps, then a factor that falls like one over their root.
 
     The default is the rate of section 4 of Kingma & Ba (2015); times `warm_up` of as many steps it
@@ -42,7 +42,7 @@ def inverse_root(t, *, start=1):
     return min(1.0, math.sqrt(start / (t + 1)))
 
 
-def warm_up(t, *, steps):
+def warm_up(t: float, *, steps: float) -> float:
     """Return a rise from 1/steps in the first step to 1 in step number `steps`; then 1; LinearLR.
 
     Goyal et al. (2017), section 2.2, with another start.
@@ -51,7 +51,9 @@ def warm_up(t, *, steps):
     return min(1.0, (t + 1) / steps)
 
 
-def one_cycle(t, *, steps, rise=0.3, initial=0.04, final=4e-6):
+def one_cycle(
+    t: float, *, steps: float, rise: float = 0.3, initial: float = 0.04, final: float = 4e-6
+) -> float:
     """Return a glide up from `initial` to 1 in the share `rise` of the steps, then down to `final`.
 
     The rate (and not the momentum) of OneCycleLR, whose `max_lr` is the base rate, in each of the

@@ -5,20 +5,26 @@ product. Each thread takes a slice of the stack through a whole epoch: its weigh
 what one operation leaves for the next, are still in the core's cache.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy, one_hot
 
-from adamlib.data import batches
+from adamlib.data import Data, batches
 from adamlib.engine import backward, stacked
 from adamlib.model import MLPStack
 
 SLICE = 64  # networks
 
 
-def train_stack(rule, model, data, epochs, batch_size=128, *, seed=0, after=None, **hyper):
+def train_stack(
+    rule: Callable[..., Any], model: torch.nn.Module, data: Data, epochs: int,
+    batch_size: int = 128, *, seed: int = 0,
+    after: Callable[[int, torch.nn.Module], object] | None = None, **hyper: float | torch.Tensor,
+) -> torch.Tensor:  # fmt: skip
     """Train all K networks of an `MLPStack` at once with a pure rule; return their losses (K,).
 
     The loss is the mean cross-entropy over the training images after the last epoch, in nats.
@@ -42,7 +48,7 @@ def train_stack(rule, model, data, epochs, batch_size=128, *, seed=0, after=None
         return sum(losses(x, y) * (len(y) / len(labels)) for x, y in parts)
 
 
-def stack_loss(logits, y):
+def stack_loss(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Return the mean cross-entropy (K,) of each network; logits (K, B, 10), labels (B,)."""
     each = cross_entropy(logits.movedim(0, 2), y[:, None].expand(-1, len(logits)), reduction="none")
     return each.mean(dim=0)  # (B, K) -> (K,)

@@ -6,21 +6,25 @@ matrices. So they run on arrays here, and in JavaScript where a page has transla
 
 from collections.abc import Callable
 from math import cos, pi, sin
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
 
 
 class Surface(NamedTuple):
     """A function of two variables that knows its gradient and where its minimum lies."""
 
-    f: Callable  #: (..., 2) -> (...), the height
-    grad: Callable  #: (..., 2) -> (..., 2), the gradient
-    minimum: np.ndarray  #: (2,), the lowest point
-    formulas: tuple[Callable, Callable]  #: both again: f(x, y), a number, and grad(x, y), a pair
+    f: Callable[[ArrayLike], Any]  #: (..., 2) -> (...), the height
+    grad: Callable[[ArrayLike], Floats]  #: (..., 2) -> (..., 2), the gradient
+    minimum: Floats  #: (2,), the lowest point
+    #: both again: f(x, y), a number, and grad(x, y), a pair
+    formulas: tuple[Callable[..., Any], Callable[..., Any]]
 
 
-def surface(f, grad, minimum):
+def surface(f: Callable[..., Any], grad: Callable[..., Any], minimum: ArrayLike) -> Surface:
     """Return the `Surface` of the formulas f(x, y) and grad(x, y) -> (slope in x, slope in y)."""
 
     def height(w):
@@ -32,7 +36,7 @@ def surface(f, grad, minimum):
     return Surface(height, gradient, np.array(minimum, dtype=float), (f, grad))
 
 
-def quadratic(curvatures, angle=0.0):
+def quadratic(curvatures: ArrayLike, angle: float = 0.0) -> Surface:
     """Return the bowl f(w) = ½ Σ λᵢ wᵢ², turned counterclockwise by `angle`, with its minimum at 0.
 
     curvatures: the two eigenvalues λ of the Hessian, positive. angle: radians.
@@ -55,7 +59,7 @@ def quadratic(curvatures, angle=0.0):
     return surface(f, grad, (0, 0))
 
 
-def rosenbrock():
+def rosenbrock() -> Surface:
     """Return Rosenbrock's curved valley f = (1 - x)² + 100 (y - x²)², lowest at (1, 1)."""
 
     def f(x, y):
@@ -67,7 +71,7 @@ def rosenbrock():
     return surface(f, grad, (1, 1))
 
 
-def saddle():
+def saddle() -> Surface:
     """Return f = ½ x² + ¼ (y² - 1)²: two hollows, and a saddle between them at the origin.
 
     The minimum is (0, 1); (0, -1) is as low.

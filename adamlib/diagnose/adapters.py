@@ -1,6 +1,7 @@
 """Other kinds of optimizer with torch.optim's interface: a rule, optax's, Keras's."""
 
 import inspect
+from collections.abc import Callable
 
 import torch
 
@@ -8,7 +9,7 @@ from adamlib.diagnose.lab import UnknownError
 from adamlib.engine.adapter import RuleOptimizer
 
 
-def of_rule(rule):
+def of_rule(rule: Callable[..., object]) -> Callable[..., RuleOptimizer]:
     """Return a factory for `diagnose` of a rule in the form of `adamlib.rules`."""
     cls = type(rule.__name__, (RuleOptimizer,), {"rule": staticmethod(rule)})
     return lambda params, **settings: cls(params, settings, engine="plain")
@@ -56,7 +57,7 @@ class Foreign(torch.optim.Optimizer):
         raise UnknownError("its state is the other library's")
 
 
-def of_optax(make):
+def of_optax(make: Callable[..., object]) -> Callable[..., Foreign]:
     """Return a factory of an optax transformation: make(learning_rate=..., **settings) -> one."""
     import jax
     import numpy as np
@@ -81,7 +82,7 @@ def of_optax(make):
     return Optax
 
 
-def of_keras(cls):
+def of_keras(cls: type) -> Callable[..., Foreign]:
     """Return a factory of a Keras 3 optimizer, whose back end must be torch or NumPy."""
     import keras
     import numpy as np

@@ -16,10 +16,10 @@ class Card:
     """
 
     verdict: str
-    faults: list
+    faults: list[str]
     properties: dict
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [self.verdict, *(f"Fault: {fault}" for fault in self.faults), ""]
         for name, value in self.properties.items():
             if isinstance(value, dict):
@@ -31,7 +31,7 @@ class Card:
             )
         return "\n".join(lines)
 
-    def json(self):
+    def json(self) -> str:
         """Return the card as JSON text; a `Measured` becomes {"value": ..., "within": ...}."""
         properties = {
             name: value._asdict() if isinstance(value, Measured) else value
@@ -40,7 +40,7 @@ class Card:
         card = {"verdict": self.verdict, "faults": self.faults, "properties": properties}
         return files.as_json(card)
 
-    def against(self, other):
+    def against(self, other: "Card") -> list[str]:
         """Return sentences on how this optimizer differs from that of another card."""
         said = []
         for name in {**self.properties, **other.properties}:

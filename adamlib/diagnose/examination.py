@@ -1,5 +1,9 @@
 """`diagnose`: all experiments on one optimizer, and the card that comes of them."""
 
+from collections.abc import Callable
+
+from torch.optim import Optimizer
+
 from adamlib.diagnose import contract, copies, couplings, edges, invariances, late, memories, walks
 from adamlib.diagnose.card import Card
 from adamlib.diagnose.correction import correction, epsilon
@@ -16,7 +20,7 @@ def described(error):
     return f"{type(error).__name__}: {(str(error).strip() or '-').splitlines()[0][:120]}"
 
 
-def diagnose(factory):
+def diagnose(factory: Callable[..., Optimizer]) -> Card:
     """Return the `Card` of an optimizer, found by running it on tiny tensors for a few seconds.
 
     factory: a class of torch.optim's interface or what makes such an optimizer of a list of

@@ -45,7 +45,7 @@ class RuleOptimizer(torch.optim.Optimizer):
         cls.numbers = {name: cls.names[name] for name in compiler.numbers(cls.rule)}
         cls.arrays = [key for key in cls.names.values() if key not in cls.numbers.values()]
 
-    def __init__(self, params, hyper, *, engine="auto", state_dtype=None, **options):
+    def __init__(self, params, hyper, *, engine="auto", state_dtype=None, **options) -> None:
         defaults = {**self.hyper, **hyper}
         for name in {*arguments.LATER, *self.modes} & options.keys():
             defaults[name] = options.pop(name)
@@ -56,7 +56,7 @@ class RuleOptimizer(torch.optim.Optimizer):
         self._owners = Owners()
         super().__init__(arguments.listed(params), defaults)
 
-    def add_param_group(self, param_group):
+    def add_param_group(self, param_group: dict[str, object]) -> None:
         """Add a group of parameters with its own hyperparameters, checked first."""
         if isinstance(param_group, dict):
             if "params" not in param_group:
@@ -132,7 +132,7 @@ class RuleOptimizer(torch.optim.Optimizer):
             self._runners[key] = self.runner(self.rule, engine, self.state_dtype is not None)
         return self._runners[key]
 
-    def state_dict(self):
+    def state_dict(self) -> dict:
         """Return the state as torch.optim's counterpart would, which can go on from it."""
         saved = super().state_dict()
         for group in saved["param_groups"]:

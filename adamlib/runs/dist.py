@@ -1,6 +1,7 @@
 """One of several processes, as torchrun starts them; alone without it."""
 
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -15,18 +16,18 @@ from adamlib.runs.sharding import is_sharded
 NEEDED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
-def rank():
+def rank() -> int:
     """Return the number of this process, 0 when it is alone."""
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
-def world():
+def world() -> int:
     """Return how many processes there are."""
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
 @contextmanager
-def group(device="auto", minutes=10):
+def group(device: torch.device | str = "auto", minutes: float = 10) -> Iterator[torch.device]:
     """Join the processes that torchrun started, yield this one's device, and leave at the end.
 
     Without torchrun it yields the device and does nothing else. `minutes` is how long a process

@@ -4,6 +4,8 @@ import time
 from contextlib import nullcontext
 from inspect import signature
 from numbers import Integral
+from os import PathLike
+from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -21,10 +23,11 @@ PRECISIONS = ("float32", "bf16")
 
 
 def train(
-    model, data, optimizer, epochs=20, batch_size=128, *, scheduler=None,
-    checkpoint=None, resume=False, save_every=None, keep=3,
-    seed=0, device="auto", precision="float32", progress=True,
-):  # fmt: skip
+    model: torch.nn.Module, data: datasets.Data, optimizer: torch.optim.Optimizer, epochs: int = 20,
+    batch_size: int = 128, *, scheduler: LRScheduler | None = None, progress: bool = True,
+    checkpoint: str | PathLike | None = None, resume: bool = False, save_every: int | None = None,
+    keep: int = 3, seed: int = 0, device: torch.device | str = "auto", precision: str = "float32",
+) -> dict[str, Any]:  # fmt: skip
     """Train `model` in place and return its history, a dict that JSON can hold.
 
     "train_loss", "train_accuracy", "held_out_loss", "held_out_accuracy": one number per epoch,
@@ -117,10 +120,8 @@ def learn(net, optimizer, x, y, computing, step):
 
 
 def check_finite(net, loss, step):
-    """Raise FloatingPointError, naming step and weight, for a loss or gradient that is not finite.
-
-    One number tells for all gradients, so that a step costs 1 % more and not 20.
-    """
+    """Raise FloatingPointError, with step and weight, for a loss or gradient that is not finite."""
+    # One number tells for all gradients, so that a step costs 1 % more and not 20.
     named = [(name, w.grad) for name, w in net.named_parameters() if w.grad is not None]
     finite = sharding.whole(torch.nn.utils.get_total_norm([g for _, g in named])).isfinite()
     if finite and loss.isfinite():
@@ -135,7 +136,7 @@ def check_finite(net, loss, step):
 
 
 @torch.no_grad()
-def evaluate(model, x, y):
+def evaluate(model: torch.nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[float, float]:
     """Return (mean cross-entropy in nats, accuracy from 0 to 1) on images x with labels y.
 
     Several processes share the images.
@@ -146,4 +147,4 @@ def evaluate(model, x, y):
     labels = torch.cat([dist.part(part) for part in y.split(size)])
     loss = cross_entropy(logits, labels, reduction="sum")
     hits = (logits.argmax(dim=1) == labels).sum()
-    return tuple(dist.total(number).item() / len(y) for number in (loss, hits))
+    return dist.total(loss).item() / len(y), dist.total(hits).item() / len(y)

@@ -2,3 +2,5 @@
 
 from adamlib.sweep.space import drawn
 from adamlib.sweep.trials import read, run
+
+__all__ = ["drawn", "read", "run"]

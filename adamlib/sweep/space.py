@@ -3,15 +3,18 @@
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from operator import pos
+from typing import Any
 
 #: A scale: the function that makes it even, and the one back.
 SCALES = {"linear": (pos, pos), "log": (math.log, math.exp)}
 SCALES["log1m"] = (lambda x: -math.log(1 - x), lambda y: 1 - math.exp(-y))
 FORM = "('linear', low, high), ('log', low > 0, high), ('log1m', low, high < 1) or ('choice', list)"
+Space = Mapping[str, tuple[Any, ...]]
 
 
-def drawn(space, seed, trial):
+def drawn(space: Space, seed: int, trial: int) -> dict[str, Any]:
     """Return the settings {name: value} of a trial, drawn at random, alike on every machine.
 
     space: name -> ("linear", low, high); ("log", low, high), even in log x; ("log1m", low, high),

@@ -2,10 +2,13 @@
 
 import json
 import time
+from collections.abc import Callable
 from functools import cache, partial
 from importlib import import_module
 from itertools import groupby
 from numbers import Integral
+from os import PathLike
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -13,12 +16,16 @@ from tqdm import tqdm
 from adamlib import files
 from adamlib.bench import report
 from adamlib.runs.checkpoints import held
-from adamlib.sweep.space import drawn
+from adamlib.sweep.space import Space, drawn
 
 about = cache(report.about)
 
 
-def run(task, space, trials, path, *, seed=0, stack=None, jobs=None, retry=False, progress=True):
+def run(
+    task: Callable[..., Any], space: Space, trials: int, path: str | PathLike[str], *,
+    seed: int = 0, stack: int | None = None, jobs: int | None = None,
+    retry: bool = False, progress: bool = True,
+) -> list[dict[str, Any]]:  # fmt: skip
     """Return the records of trials 0 to trials - 1, as `read` does; run those that are missing.
 
     task: a function of the settings of a trial, see `drawn`, that returns a number, or a list or
@@ -48,7 +55,7 @@ def run(task, space, trials, path, *, seed=0, stack=None, jobs=None, retry=False
         return [record for record in read(path) if record["trial"] < trials]
 
 
-def read(path):
+def read(path: str | PathLike[str]) -> list[dict[str, Any]]:
     """Return the records of the sweep in a folder: a dict for each trial, in their order.
 
     "trial", "settings", "result", with None for a number that was not finite; "error": None, or

@@ -13,8 +13,8 @@ BUDGETS = {
     "check": 840,
     "diagnose": 2300,
     "engine": 2060,
-    "runs": 940,
-    "sweep": 340,
+    "runs": 944,
+    "sweep": 351,
     "bench": 817,
     "sources": 512,
 }
