@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, urlsplit
 import browser
 
 #: Bytes of a page with its styles, scripts and fonts, gzipped; figures apart.
-BUDGETS = {"with mathematics": 400_000, "without mathematics": 200_000}
+BUDGETS = {"with mathematics": 195_000, "without mathematics": 160_000}
 # of a playground of each kind: a selector, a key to press there, whether it must tell something
 ENDS = (("[data-do=reset]", "Enter", False), ("[data-do=finish]", "Enter", True))
 STAGES = {
