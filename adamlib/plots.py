@@ -24,6 +24,8 @@ STYLES = {
     "SOAP": dict(color="#137333", linestyle="-.", marker="H"),
     "Muon": dict(color="#4338ca", linestyle="-", marker="X"),
 }
+#: Of what is no rule: 3:1 on the page in both themes, where matplotlib's orange has 2.5.
+CYCLE = ["#1f77b4", "#c45a00", "#2ca02c", "#d62728", "#9467bd", "#8c564b"]
 
 
 def use_style():
@@ -43,6 +45,7 @@ def use_style():
             "axes.titlelocation": "left",
             "axes.grid": True,
             "axes.axisbelow": True,
+            "axes.prop_cycle": plt.cycler(color=CYCLE),
             "grid.color": "#e5e5e5",
             "legend.frameon": False,
             "lines.linewidth": 1.7,
@@ -73,7 +76,7 @@ def style(name, faint=False):
     """
     if name not in STYLES:
         raise ValueError(f"name must be one of {list(STYLES)}, got {name!r}")
-    return {**STYLES[name], "label": name, **(dict(alpha=0.45, linewidth=1.1) if faint else {})}
+    return {**STYLES[name], "label": name, **(dict(alpha=0.7, linewidth=1.1) if faint else {})}
 
 
 def contour(ax, surface, x, y, levels=14):

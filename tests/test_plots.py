@@ -30,9 +30,11 @@ def luminance(color):
     return linear @ [0.2126, 0.7152, 0.0722]
 
 
-@pytest.mark.parametrize("name", plots.STYLES)
-def test_every_color_stands_out_from_the_page_in_both_themes(name):
-    color = plots.STYLES[name]["color"]
+COLORS = [*(style["color"] for style in plots.STYLES.values()), *plots.CYCLE]
+
+
+@pytest.mark.parametrize("color", COLORS)
+def test_every_color_stands_out_from_the_page_in_both_themes(color):
     light = "".join(f"{(int(color[k : k + 2], 16) + 255) // 2:02x}" for k in (1, 3, 5))
     assert 1.05 / (luminance(color) + 0.05) >= 3  # WCAG 1.4.11
     dark_page = luminance("#15181c")  # of _static/book.css; there a page mixes colors with white
