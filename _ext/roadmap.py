@@ -73,7 +73,8 @@ def entry(app, page):
     """The map's entry of a page: its title, its claim, and what to read before."""
     facts = app.env.metadata[page]["opening"]
     address = app.builder.get_relative_uri(app.config.root_doc, page)
-    link = nodes.reference("", "", *app.env.titles[page].deepcopy().children, refuri=address)
+    title = app.env.titles[page].deepcopy().children
+    link = nodes.reference("", "", *title, refuri=address, internal=True)
     line = nodes.paragraph("", "", nodes.strong("", "", link), nodes.Text(" "), *facts["claim"])
     road = (
         ["after chapter " + ", ".join(map(str, sorted(facts["needs"])))] if facts["needs"] else []
