@@ -18,7 +18,6 @@ from adamlib import check, files
 from adamlib.check.verdict import FILE
 
 NAMES = [name for name, value in vars(check).items() if callable(value)]
-MISSING = "no answer found"
 OURS = "no answer found: only the book's own (a folded cell, a function of adamlib) was checked"
 EXPECT = f"exercises that count even where it does not mention them: {', '.join(NAMES)}"
 QUIET = ["--log-level=40"]
@@ -66,7 +65,7 @@ def grade(notebook, folder, seconds, expected=()):
     settings = {"allow_errors": True, "interrupt_on_timeout": True, "error_on_timeout": late}
     settings |= {"timeout": seconds, "kernel_name": "python3", "extra_arguments": QUIET}
     names = [*expected, *(name for cell in notebook.cells for name in mentioned(cell.source))]
-    missing = MISSING
+    missing = "no answer found"
     with tempfile.TemporaryDirectory() as temporary:
         found = Found(Path(temporary, "verdicts"))
         found.file.touch()
@@ -109,6 +108,8 @@ def main():
     if options.seconds < 1:
         parser.error(f"--seconds must be at least 1, got {options.seconds}")
     try:
+        if options.json and not files.path_of(options.json).parent.is_dir():
+            raise ValueError(f"--json must name a file in a folder, got {options.json!r}")
         notebook = opened(options.grade)
     except ValueError as error:
         parser.error(str(error))
@@ -120,7 +121,7 @@ def main():
         files.write(files.path_of(options.json), text)
     lines = [f"{row['points']}  {row['exercise']:<14}  {row['reason']}" for row in rows]
     print(text if options.json == "-" else "\n".join([*lines, f"{points} of {len(rows)} points"]))
-    sys.exit(points < len(rows))
+    sys.exit(points < len(rows) if rows else 2)
 
 
 if __name__ == "__main__":

@@ -59,3 +59,13 @@ def test_right_wrong_missing_and_raising_answers_get_their_points_and_reasons(tm
 
 def test_what_is_no_notebook_is_refused(tmp_path):
     assert graded(tmp_path / "none.ipynb") == (2, "")
+    (tmp_path / "empty.ipynb").write_text(v4.writes(v4.new_notebook()), encoding="utf-8")
+    assert graded(tmp_path / "empty.ipynb") == (2, "0 of 0 points\n")
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_the_notebook_runs(tmp_path):
+    path = tmp_path / "a.ipynb"
+    cells = [v4.new_code_cell("open('ran', 'w')  # check.polar")]
+    path.write_text(v4.writes(v4.new_notebook(cells=cells)), encoding="utf-8")
+    assert graded(path, "--json", tmp_path / "no/scores.json") == (2, "")
+    assert not (tmp_path / "ran").exists()
