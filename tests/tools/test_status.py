@@ -57,6 +57,10 @@ def test_a_run_in_another_process_leaves_what_it_found_of_a_notebook(tmp_path):
     found = json.loads((tmp_path / "_build/proofs/a.json").read_text(encoding="utf-8"))
     assert found["passed"] == found["failed"] == 1 and found["seconds"] > 0
     assert "PyTorch" in found["machine"] and found["code"]
+    (tmp_path / "_build").rename(tmp_path / "kept")
+    (tmp_path / "_build").touch()  # nothing can be written there, as in a read-only checkout
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert "1 failed, 1 passed" in done.stdout and "Traceback" not in done.stderr
 
 
 def test_a_notebook_that_changed_during_its_run_gets_no_verdict(tmp_path, monkeypatch, capsys):
