@@ -3,6 +3,7 @@
 import re
 from posixpath import basename
 from textwrap import indent
+from urllib.parse import urljoin
 
 from docutils import nodes
 from myst_nb.sphinx_ import HideCodeCellNode
@@ -113,8 +114,11 @@ def rows(node):
     return "\n".join(lines)
 
 
-def markdown(doctree, numbers, images):
-    """The text of a page; its figures and formulas have numbers, and its images are at `images`."""
+def markdown(doctree, numbers, images, url=""):
+    """The text of a page; its figures and formulas have numbers, and its images are at `images`.
+
+    url: where the page is read, if that is known: its links then lead there from anywhere.
+    """
     for figure in doctree.findall(nodes.figure):
         number = next(filter(None, map(numbers.get("figure", {}).get, figure["ids"])), ())
         figure["number"] = f"Figure {'.'.join(map(str, number))}." if number else ""
@@ -123,4 +127,7 @@ def markdown(doctree, numbers, images):
         formula["tag"] = f" \\tag{{{'.'.join(map(str, number))}}}" if number else ""
     for image in doctree.findall(nodes.image):
         image["url"] = f"{images}{basename(image['uri'])}"
+    for reference in doctree.findall(nodes.reference):
+        if "refuri" in reference:
+            reference["refuri"] = urljoin(url, reference["refuri"])
     return blocks(doctree) + "\n"

@@ -76,9 +76,8 @@ def entry(app, page):
     title = app.env.titles[page].deepcopy().children
     link = nodes.reference("", "", *title, refuri=address, internal=True)
     line = nodes.paragraph("", "", nodes.strong("", "", link), nodes.Text(" "), *facts["claim"])
-    road = (
-        ["after chapter " + ", ".join(map(str, sorted(facts["needs"])))] if facts["needs"] else []
-    )
+    needs = ", ".join(map(str, sorted(facts["needs"])))
+    road = [f"after chapter{'s' * (', ' in needs)} {needs}"] if needs else []
     road += [facts["minutes"]] if facts["minutes"] else []
     small = nodes.paragraph("", " · ".join(road), classes=["map-road"])
     return nodes.list_item("", line, *([small] if road else []))

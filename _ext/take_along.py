@@ -56,7 +56,8 @@ def write_markdown(app, pagename, templatename, context, doctree):
         page = Path(app.builder.get_outfilename(pagename)).with_suffix(".md")
         page.parent.mkdir(parents=True, exist_ok=True)
         images = f"{app.config.html_baseurl or '../' * pagename.count('/')}_images/"
-        text = markdown(doctree, app.env.toc_fignumbers.get(pagename, {}), images)
+        numbers = app.env.toc_fignumbers.get(pagename, {})
+        text = markdown(doctree, numbers, images, context["pageurl"] or "")
         page.write_text(text, encoding="utf-8")
         groups = {group["label"]: group for group in context["header_buttons"]}
         menu = groups["download-buttons"]

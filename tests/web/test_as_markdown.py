@@ -2,6 +2,7 @@
 
 import pytest
 from as_markdown import markdown
+from docutils import nodes
 from docutils.core import publish_doctree
 
 TABLE = """\
@@ -36,3 +37,9 @@ a*b   |one| two
 )
 def test_a_node_becomes_markdown(source, text):
     assert markdown(publish_doctree(source), {}, "pictures/").startswith(text)
+
+
+def test_a_link_of_a_public_page_leads_there_from_anywhere():
+    page = publish_doctree("`here <b.html#c>`_")
+    next(page.findall(nodes.reference))["internal"] = True
+    assert markdown(page, {}, "", "https://x.org/a/d.html") == "[here](https://x.org/a/b.md)\n"

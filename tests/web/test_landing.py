@@ -1,6 +1,7 @@
 """The first page's picture walks as the rules do, and its map says what the chapters say."""
 
 import re
+from types import SimpleNamespace
 
 import landing
 import numpy as np
@@ -50,6 +51,23 @@ def test_the_map_has_the_first_sentence_of_a_claim():
         said("Contested. None survives, e.g. this. No.") == "Contested. None survives, e.g. this."
     )
     assert said("No end") == "No end"
+
+
+def test_an_entry_of_the_map_is_a_link_within_the_book_and_says_what_to_read_before():
+    for needs, road in (
+        ([], "9 minutes"),
+        ([5], "after chapter 5"),
+        ([5, 4], "after chapters 4, 5"),
+    ):
+        opening = {"claim": [nodes.Text("It walks.")], "needs": needs, "minutes": "9 minutes"}
+        env = SimpleNamespace(
+            titles={"a": nodes.title("", "A")}, metadata={"a": {"opening": opening}}
+        )
+        builder = SimpleNamespace(get_relative_uri=lambda *_: "a.html")
+        app = SimpleNamespace(env=env, builder=builder, config=SimpleNamespace(root_doc="index"))
+        found = roadmap.entry(app, "a")
+        assert next(found.findall(nodes.reference))["internal"]  # else Markdown leads to the page
+        assert found.children[1].astext().startswith(road)
 
 
 def test_the_map_knows_what_a_chapter_needs():
