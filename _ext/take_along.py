@@ -84,7 +84,7 @@ def write_llms(app, error):
         return
     cff = citation(app)
     lines = [f"# {cff['title']}", f"> {cff['abstract'].strip()}"]
-    lines.append("Each page is a notebook, with its code and what that printed.")
+    lines.append("Most pages are notebooks, with their code and what it printed.")
     root = app.env.get_doctree(app.config.root_doc)
     for part in root.findall(addnodes.toctree):
         lines.append(f"## {part['caption'] or 'Chapters'}")

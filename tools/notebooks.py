@@ -80,7 +80,7 @@ def form(path):
 def check(path):
     """What is wrong with the notebook at path, the form in which it is stored included."""
     notebook = read(path)
-    problem = "it is not in canonical form; `make notebooks` stores it so"
+    problem = "it is not in canonical form; `python tools/notebooks.py form` stores it so"
     changed = text_of(notebook).encode() != path.read_bytes()
     large = over_budget(path.stem, notebook) if path.name[0].isdigit() else ()
     return [*faults(notebook), *large, *([problem] if changed else [])]

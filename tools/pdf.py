@@ -14,7 +14,7 @@ import yaml
 from check_site import address
 
 SITE, OUT = browser.ROOT / "_build/html", browser.ROOT / "_build/pdf"
-MINUTES = 30  # how long a print may take: the book is some hundred pages with figures
+MINUTES = 30  # how long a print may take: the book is some 360 pages with figures
 TITLE = "The Road to Adam"
 NUMBER = '<div style="width: 100%; font-size: 8px; text-align: center" class="pageNumber"></div>'
 MARGINS = {"top": "15mm", "bottom": "17mm", "left": "16mm", "right": "16mm"}
