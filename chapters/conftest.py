@@ -52,7 +52,7 @@ def pytest_runtest_logreport(report):
 
 
 def pytest_sessionfinish(session):
-    """Leave what was found of each notebook for the status page, but not under PROOFS=none."""
+    """Leave what was found of each notebook that ran whole, but not under PROOFS=none."""
     if hasattr(session.config, "workerinput") or os.environ.get("PROOFS") == "none" or not FOUND:
         return
     import status
@@ -60,6 +60,9 @@ def pytest_sessionfinish(session):
     with contextlib.suppress(OSError):  # a checkout that is read-only keeps none
         status.PROOFS.mkdir(parents=True, exist_ok=True)
         for name, found in FOUND.items():
+            path = Path(__file__).with_name(f"{name}.ipynb")
             counts = {key: found[key] for key in ("passed", "failed", "seconds")}
-            text = json.dumps(status.proof(Path(__file__).with_name(f"{name}.ipynb"), **counts))
-            status.write(status.PROOFS / f"{name}.json", text)
+            kinds = [cell["cell_type"] for cell in json.loads(path.read_text("utf-8"))["cells"]]
+            if found["passed"] + found["failed"] >= kinds.count("code"):
+                text = json.dumps(status.proof(path, **counts))
+                status.write(status.PROOFS / f"{name}.json", text)

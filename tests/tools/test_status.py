@@ -53,6 +53,9 @@ def test_a_run_in_another_process_leaves_what_it_found_of_a_notebook(tmp_path):
     options = ["-n", "1", "--dist", "loadfile", "--nbval", "--nbval-current-env", "chapters"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PROOFS": ""}
     command = [sys.executable, "-m", "pytest", *options]
+    some = [*command[:-1], "chapters/a.ipynb::Cell 0"]
+    subprocess.run(some, cwd=tmp_path, env=environment, capture_output=True)
+    assert not (tmp_path / "_build/proofs/a.json").exists()  # one cell proves no notebook
     subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True)
     found = json.loads((tmp_path / "_build/proofs/a.json").read_text(encoding="utf-8"))
     assert found["passed"] == found["failed"] == 1 and found["seconds"] > 0
