@@ -41,6 +41,16 @@ def pytest_configure(config):
 
 
 FOUND = defaultdict(Counter)  # of each notebook: cells passed and failed, seconds
+CODES = {}  # hashes of what the notebooks say when the run begins
+
+
+def pytest_sessionstart(session):
+    """Note the code of the notebooks: one that changes meanwhile is not proven."""
+    if hasattr(session.config, "workerinput") or os.environ.get("PROOFS") == "none":
+        return
+    import status
+
+    CODES.update((path, status.fingerprint(path)) for path in Path(__file__).parent.glob("*.ipynb"))
 
 
 def pytest_runtest_logreport(report):
@@ -53,7 +63,7 @@ def pytest_runtest_logreport(report):
 
 def pytest_sessionfinish(session):
     """Leave what was found of each notebook that ran whole, but not under PROOFS=none."""
-    if hasattr(session.config, "workerinput") or os.environ.get("PROOFS") == "none" or not FOUND:
+    if not CODES or not FOUND:
         return
     import status
 
@@ -63,6 +73,7 @@ def pytest_sessionfinish(session):
             path = Path(__file__).with_name(f"{name}.ipynb")
             counts = {key: found[key] for key in ("passed", "failed", "seconds")}
             kinds = [cell["cell_type"] for cell in json.loads(path.read_text("utf-8"))["cells"]]
-            if found["passed"] + found["failed"] >= kinds.count("code"):
+            whole = found["passed"] + found["failed"] >= kinds.count("code")
+            if whole and CODES.get(path) == status.fingerprint(path):
                 text = json.dumps(status.proof(path, **counts))
                 status.write(status.PROOFS / f"{name}.json", text)

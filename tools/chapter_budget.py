@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+from notebook_form import SETUP
 
 CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
 LIMITS = {  # of a chapter; a word is what stands between white space, a line may be blank
@@ -43,7 +44,7 @@ def figures_in_a_row(cells):
 def sizes(notebook):
     """What LIMITS limits, of a notebook."""
     code = [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
-    code = [c for c in code if c.id != "install"]
+    code = [c for c in code if c.id != SETUP]
     texts = [c.source for c in notebook.cells if c.cell_type == "markdown"]
     lines = [len(cell.source.splitlines()) for cell in code]
     counts = (sum(len(text.split()) for text in texts), sum(lines), len(code))

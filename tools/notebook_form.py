@@ -19,6 +19,7 @@ CELL_METADATA = ("jupyter", "mystnb", "tags")
 FOLDED = {"hide-cell", "hide-input"}
 IMAGES = {"image/png", "image/svg+xml"}
 MAX_LINES = 20
+SETUP = "install"  # the id of the cell that installs adamlib where it is missing
 INSTALL = """\
 # Installs adamlib where it is missing, as on Colab, and leaves your PyTorch as it is.
 from importlib.util import find_spec
@@ -29,6 +30,14 @@ ADDRESS = re.compile(r"\bat 0x[0-9a-f]+|\b0x[0-9a-f]{9,}")
 ABSOLUTE_PATH = re.compile(r"(?<![\w.:/)\]}<])/(?:[\w.-]+/)+[\w.-]+")
 
 
+def repository(url):
+    """(owner, name) of the GitHub repository that public_url names; ValueError for another text."""
+    match = re.fullmatch(r"https://github\.com/([\w.-]+)/([\w.-]+)(?<!\.git)", str(url))
+    if not match:
+        raise ValueError(f"public_url: {url!r} is not of the form https://github.com/OWNER/NAME")
+    return match.groups()
+
+
 def install_cell():
     """The second cell of every notebook, which the book leaves out; nobody counts it.
 
@@ -36,9 +45,9 @@ def install_cell():
     """
     config = Path(__file__).resolve().parent.parent / "_config.yml"
     url = yaml.safe_load(config.read_text(encoding="utf-8"))["sphinx"]["config"].get("public_url")
-    source = INSTALL.format(source=f"git+{url}" if url else "..")
+    source = INSTALL.format(source=f"git+{url}" if url and repository(url) else "..")
     metadata = {"jupyter": {"source_hidden": True}, "tags": ["remove-cell"]}
-    return nbformat.v4.new_code_cell(source, id="install", metadata=metadata)
+    return nbformat.v4.new_code_cell(source, id=SETUP, metadata=metadata)
 
 
 def cell_ids(cells):

@@ -59,6 +59,7 @@ def main():
     codes = {path: fingerprint(path) for path in sorted((ROOT / "chapters").glob("*.ipynb"))}
     every = [*map(str, codes), "tests", *(f"--ignore={folder}" for folder in COMPUTE_NOTHING)]
     verdicts, differ = defaultdict(dict), 0
+    parts = [path for path in options.paths if "::" in path]  # which are no verdict on a notebook
     for setting in options.setting:
         found = trial(setting, options.paths or every)
         wrong = {place: lines for place, lines in found.items() if lines}
@@ -67,7 +68,7 @@ def main():
             print(f"  {place}", *lines, sep="\n    ", flush=True)
         differ += len(wrong)
         for place in found:
-            if match := re.fullmatch(r"chapters\.([\w-]+)\.ipynb (.*)", place):
+            if not parts and (match := re.fullmatch(r"chapters\.([\w-]+)\.ipynb (.*)", place)):
                 cells = verdicts[match[1]].setdefault(setting, [])
                 cells += [match[2]] if place in wrong else []
     for path in (path for path in codes if path.stem in verdicts):

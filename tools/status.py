@@ -13,6 +13,7 @@ from pathlib import Path
 
 from docutils import nodes
 from docutils.statemachine import StringList
+from notebook_form import SETUP
 from sphinx.util.docutils import SphinxDirective
 
 from adamlib.files import RESULTS, write
@@ -20,7 +21,6 @@ from adamlib.files import RESULTS, write
 ROOT = Path(__file__).resolve().parent.parent
 PROOFS = ROOT / "_build/proofs"
 VERDICTS = RESULTS / "verdicts.json"
-SETUP = "install"  # the id of the cell that installs adamlib where it is missing
 HEAD = ["Notebook", "Tests", "Butterfly", "Portable"]
 
 
@@ -81,10 +81,10 @@ def carried(found):
     return ", ".join(different) or f"the same under {', '.join(found['differs'])}"
 
 
-def told(words, found, code, machines):
+def told(words, found, code, machines, nothing="not yet"):
     """A field of the table; machines are those met so far, by letter."""
     if not found:
-        return "not run here yet" if words is tested else "not yet"
+        return nothing
     letter = machines.setdefault(found["machine"], chr(ord("A") + len(machines)))
     earlier = "" if found["code"] == code else " *of an earlier version*,"
     day = found["date"].replace("-", "\N{NON-BREAKING HYPHEN}")
@@ -97,7 +97,7 @@ def page(paths, proofs=PROOFS, verdicts=VERDICTS):
     for path in paths:
         code, verdict = fingerprint(path), known.get(path.stem, {})
         test = read(proofs / f"{path.stem}.json")
-        row = [f"[]({path.name})", told(tested, test, code, machines)]
+        row = [f"[]({path.name})", told(tested, test, code, machines, "not run here yet")]
         row += [told(flown, verdict.get("butterfly"), code, machines)]
         rows.append([*row, told(carried, verdict.get("portable"), code, machines)])
     lines = [f"| {' | '.join(row)} |" for row in rows]

@@ -10,6 +10,8 @@ import status
 from building import ROOT
 from nbformat import v4
 
+FILES = [("chapters", "conftest.py"), ("tools", "status.py"), ("tools", "notebook_form.py")]
+
 
 def notebook(path, source, *before):
     """path, with a notebook in it whose last code cell says source."""
@@ -42,8 +44,8 @@ def test_a_verdict_on_other_code_is_called_one_of_an_earlier_version(tmp_path, m
 
 @pytest.mark.slow
 def test_a_run_in_another_process_leaves_what_it_found_of_a_notebook(tmp_path):
-    for folder, name in (("chapters", "conftest.py"), ("tools", "status.py")):
-        (tmp_path / folder).mkdir()
+    for folder, name in FILES:
+        (tmp_path / folder).mkdir(exist_ok=True)
         text = (ROOT / folder / name).read_text(encoding="utf-8")
         (tmp_path / folder / name).write_text(text, encoding="utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\npythonpath = tools\n")
