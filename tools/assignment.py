@@ -13,9 +13,8 @@ import symtable
 from pathlib import Path
 
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from notebook_form import METADATA
+from notebook_form import METADATA, SETUP
 from notebooks import CHAPTERS, read, text_of
-from status import SETUP
 
 from adamlib import rules
 from adamlib.files import write
@@ -24,6 +23,8 @@ HEADING = re.compile(r"### Exercise ([\d.]+) ")
 CALL = re.compile(r"`check\.(\w+)\((.*?)\)`")
 SOLUTION = r"<details><summary>Solution</summary>.*?</details>|(?-s:.*folded cell.*)"
 SOLUTION = re.compile(rf"\n\n(?:{SOLUTION})", re.DOTALL)
+ROLE = re.compile(r"\{(eq|numref|cite:[tp])\}`(([a-z]+)(\d*)[^`]*)`")
+ABOUT = "# {}: the code exercises\n\nWhere a text says *this page*, it means the chapter."
 HANDED_IN = """check.{}({})
 assert verdict.GIVEN[-1]["right"] and not verdict.GIVEN[-1]["own"]"""
 FIRST = ("from adamlib import check", "from adamlib.check import verdict")
@@ -79,6 +80,14 @@ def answer(cells, checker):
     raise ValueError(f"no folded cell calls check.{checker}")
 
 
+def resolved(role):
+    """What a role of the book's says outside of it: a label in the chapter, or a source."""
+    kind, label, author, year = role.groups()
+    if kind.startswith("cite"):
+        return f"{author.title()} ({year})"
+    return f"{'figure ' * (kind == 'numref')}`{label}` of the chapter"
+
+
 def marked(source, name, **marks):
     """A code cell with the marks by which nbgrader knows it; its id holds no dot."""
     usual = {"schema_version": 3, "grade": False, "solution": False, "locked": False, "task": False}
@@ -102,7 +111,7 @@ def exercise(cells, start):
     solution = "\n\n\n".join(["### BEGIN SOLUTION", *solution, "### END SOLUTION"])
     test = HANDED_IN.format(checker, wanted)
     return imports, [
-        new_markdown_cell(SOLUTION.sub("", text)),
+        new_markdown_cell(ROLE.sub(resolved, SOLUTION.sub("", text))),
         marked(solution, name, solution=True),
         marked(test, f"{name}-test", grade=True, locked=True, points=1),
     ]
@@ -114,7 +123,9 @@ def assignment(path):
     starts = [k for k, x in enumerate(cells) if HEADING.match(x.source) and CALL.search(x.source)]
     found = [exercise(cells, k) for k in starts]
     imports = dict.fromkeys([*FIRST, *(line for lines, _ in found for line in lines)])
-    cells = [new_code_cell("\n".join(imports)), *(cell for _, each in found for cell in each)]
+    about = new_markdown_cell(ABOUT.format(cells[0].source.splitlines()[0].removeprefix("# ")))
+    cells = [about, new_code_cell("\n".join(imports))]
+    cells += [cell for _, each in found for cell in each]
     for number, cell in enumerate(cells, 1):
         cell.id = f"cell-{number}"
     return new_notebook(cells=cells, metadata=METADATA)
