@@ -8,12 +8,16 @@ from textwrap import shorten
 from check_site import address
 from docutils import nodes
 from markupsafe import Markup
+from notebook_form import repository
 from sphinx.builders.html import StandaloneHTMLBuilder, js_index
 
 #: The figure on the card of a page that has none, and what it shows.
 BOOK = (
     "_static/bias_correction.svg",
     "Two heatmaps of the training loss over learning rate and β₂",
+)
+DESCRIBES = re.compile(
+    r'<meta (?:name="description"|property="og:|name="twitter:)[^>]*>|<link rel="canonical"[^>]*>'
 )
 PARENTHESES = str.maketrans("{}", "()")  # of TeX
 CARD = """<svg xmlns="http://www.w3.org/2000/svg" width="1200" height="630">
@@ -47,12 +51,9 @@ def use_public_url(app, config):
     """None; turns `public_url`, a GitHub repository, into buttons and canonical addresses."""
     if not config.public_url:
         return
-    match = re.fullmatch(r"https://github\.com/([\w.-]+)/([\w.-]+)(?<!\.git)", config.public_url)
-    if not match:
-        raise ValueError(
-            f"public_url: {config.public_url!r} is not of the form https://github.com/OWNER/NAME"
-        )
-    config.html_baseurl = f"https://{match[1].lower()}.github.io/{match[2]}/"
+    owner, name = repository(config.public_url)
+    host = f"{owner.lower()}.github.io"
+    config.html_baseurl = f"https://{host}/" + f"{name}/" * (name.lower() != host)
     config.html_theme_options |= {
         "repository_url": config.public_url,
         "repository_branch": "main",
@@ -111,6 +112,17 @@ def card(svg):
     return resvg_py.svg_to_bytes(svg_string=CARD.format(figure), skip_system_fonts=True)
 
 
+def describe_root(app, error):
+    """None; the address of the book itself, which leads to its first page, is described as that."""
+    root = Path(app.outdir, "index.html")
+    if not error and app.builder.name == "html" and root.is_file():
+        first = Path(app.builder.get_outfilename(app.config.root_doc)).read_text(encoding="utf-8")
+        tags = "\n".join(DESCRIBES.findall(first))
+        html = root.read_text(encoding="utf-8")
+        if tags not in html:
+            root.write_text(html.replace("</head>", f"{tags}\n</head>"), encoding="utf-8")
+
+
 def write_sitemap(app, error):
     """None; lists the address of every page in sitemap.txt when the book has a public address."""
     if not error and app.config.html_baseurl:
@@ -125,5 +137,6 @@ def setup(app):
     app.add_config_value("public_url", None, "html")
     app.connect("config-inited", use_public_url)
     app.connect("html-page-context", describe_page)
+    app.connect("build-finished", describe_root)
     app.connect("build-finished", write_sitemap)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

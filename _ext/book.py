@@ -14,6 +14,7 @@ REPAIRS = [
     # What is offered to take along is taken, under its name, and opens no window.
     (r'<a href="([^"]*?([\w-]+\.(?:ipynb|md)))" target="_blank"', r'<a href="\1" download="\2"'),
     (r'(<a href="[^"]*#to-cite-this-book") target="_blank"', r"\1"),
+    (r"<title>(.*?) &#8212; \1</title>", r"<title>\1</title>"),
     # All of a page stands in a landmark.
     (r'(<div id="pst-primary-sidebar")(?! role)', r'\1 role="complementary"'),
     # A citation list is a list of plain list items, not of unnamed notes.

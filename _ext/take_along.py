@@ -22,13 +22,16 @@ def citation(app):
     return yaml.safe_load(Path(app.confdir, "CITATION.cff").read_text(encoding="utf-8"))
 
 
-def bibtex(cff, copyright):
-    """The book's BibTeX entry; before a release its year is that of the copyright."""
+def bibtex(cff, copyright, url=None):
+    """The book's BibTeX entry; before a release its year is that of the copyright.
+
+    url: where the book is read, for a CITATION.cff without an address.
+    """
     names = [  # of a group, or of a person
         f"{{{who['name']}}}" if "name" in who else f"{who['family-names']}, {who['given-names']}"
         for who in cff["authors"]
     ]
-    fields = {"doi": cff.get("doi"), "url": cff.get("url") or cff.get("repository-code")}
+    fields = {"doi": cff.get("doi"), "url": cff.get("url") or cff.get("repository-code") or url}
     more = "".join(f",\n  {name:<12} = {{{text}}}" for name, text in fields.items() if text)
     return ENTRY.format(
         key=cff["title"].lower().replace(" ", "_"),
@@ -46,7 +49,7 @@ class CiteTheBook(SphinxDirective):
     def run(self):
         """The entry as a block of text."""
         self.env.note_dependency(str(Path(self.env.app.confdir, "CITATION.cff")))
-        entry = bibtex(citation(self.env.app), self.config.copyright)
+        entry = bibtex(citation(self.env.app), self.config.copyright, self.config.html_baseurl)
         return [nodes.literal_block(entry, entry, language="bibtex")]
 
 
@@ -58,7 +61,9 @@ def write_markdown(app, pagename, templatename, context, doctree):
         images = f"{app.config.html_baseurl or '../' * pagename.count('/')}_images/"
         numbers = app.env.toc_fignumbers.get(pagename, {})
         text = markdown(doctree, numbers, images, context["pageurl"] or "")
-        page.write_text(text, encoding="utf-8")
+        book = f"From *{app.config.project}*, version {citation(app)['version']}"
+        where = f": {context['pageurl']}" if context["pageurl"] else "."
+        page.write_text(f"{text}\n---\n\n{book}{where}\n", encoding="utf-8")
         groups = {group["label"]: group for group in context["header_buttons"]}
         menu = groups["download-buttons"]
         cite = app.builder.get_relative_uri(pagename, "chapters/bibliography")

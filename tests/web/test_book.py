@@ -51,6 +51,10 @@ plt.show()
 ![A dot at 3 < 4](../_images/IMAGE.svg)
 
 **Figure 3.1.** A dot.
+
+---
+
+From *The Road to Adam*, version 0.1.0.
 """
 BIBTEX = """@misc{a_b,
   title        = {{A B}},
@@ -316,6 +320,12 @@ def test_a_public_page_has_one_address_everywhere_and_a_card(public):
     assert found["og:description"] == found["description"] != ""
     assert found["og:type"] == "article" and found["twitter:card"] == "summary_large_image"
     assert found["og:site_name"] == "The Road to Adam"
+    root = (public / "index.html").read_text(encoding="utf-8")  # which leads to the first page
+    assert 'property="og:image"' in root and 'name="description"' in root
+    assert f'<link rel="canonical" href="{address[: address.rindex("/")]}/index.html"' in root
+    assert f"url          = {{{address[: address.index('chapters')]}}}" in (
+        public / "chapters/bibliography.md"
+    ).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["03-momentum", "index"])  # with a figure, and without
@@ -342,6 +352,13 @@ def test_a_description_has_no_tex():
 def test_an_address_of_another_form_is_refused(url):
     with pytest.raises(ValueError, match=re.escape(f"public_url: {url!r} is not of the form")):
         addresses.use_public_url(None, SimpleNamespace(public_url=url))
+
+
+def test_the_pages_of_an_owner_lie_at_the_root():
+    config = SimpleNamespace(public_url="https://github.com/Ada/ada.github.io")
+    config.html_theme_options = {}
+    addresses.use_public_url(None, config)
+    assert config.html_baseurl == "https://ada.github.io/"
 
 
 class Attributes(HTMLParser):
