@@ -147,8 +147,10 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     names = [name for _, name in contents() if name.rpartition("/")[2][0].isdigit()]
     chosen = [name for name in names if name.rpartition("/")[2].startswith(options.chapter)]
-    if not chosen or not (SITE / f"{chosen[0]}.html").is_file():
-        parser.error(f"there is no built page of a chapter {options.chapter!r}; see `make book`")
+    if not chosen or (options.chapter and options.what == "book"):
+        parser.error(f"chapter must be one of slides, as 05, got {options.chapter!r}")
+    if missing := [name for _, name in contents() if not (SITE / f"{name}.html").is_file()]:
+        parser.error(f"{missing[0]} is not built; call `make book`")
     from playwright.sync_api import sync_playwright
 
     OUT.mkdir(exist_ok=True)

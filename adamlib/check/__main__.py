@@ -14,6 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tqdm import tqdm
+
 from adamlib import check, files
 from adamlib.check.verdict import FILE
 
@@ -31,11 +33,12 @@ def mentioned(source):
 class Found:
     """What each checker was given last, as cell after cell is run: {name: (points, reason)}."""
 
-    def __init__(self, file):
-        self.file, self.seen, self.answers, self.before = file, 0, {}, ""
+    def __init__(self, file, bar):
+        self.file, self.bar, self.seen, self.answers, self.before = file, bar, 0, {}, ""
 
     def note(self, cell, cell_index, execute_reply):
         """Take the verdicts, or the error, of a cell that was run."""
+        self.bar.update()
         lines = self.file.read_text(encoding="utf-8").splitlines()
         verdicts, self.seen = [json.loads(line) for line in lines[self.seen :]], len(lines)
         folded = "hide-cell" in cell.metadata.get("tags", ())
@@ -66,8 +69,9 @@ def grade(notebook, folder, seconds, expected=()):
     settings |= {"timeout": seconds, "kernel_name": "python3", "extra_arguments": QUIET}
     names = [*expected, *(name for cell in notebook.cells for name in mentioned(cell.source))]
     missing = "no answer found"
-    with tempfile.TemporaryDirectory() as temporary:
-        found = Found(Path(temporary, "verdicts"))
+    count = sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells)
+    with tempfile.TemporaryDirectory() as temporary, tqdm(total=count, unit="cell") as bar:
+        found = Found(Path(temporary, "verdicts"), bar)
         found.file.touch()
         os.environ[FILE] = str(found.file)  # the kernel inherits it
         settings["resources"] = {"metadata": {"path": str(folder)}}

