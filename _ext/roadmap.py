@@ -33,6 +33,8 @@ def first_sentence(inline):
     """Copies of the nodes of a first sentence; one of a single word takes the next with it."""
     found, said = [], ""
     for node in inline:
+        if isinstance(node, nodes.Text) and not found:
+            node = nodes.Text(node.lstrip())
         for end in re.finditer(
             r"[.?!](?=\s+[A-Z]|$)", node if isinstance(node, nodes.Text) else ""
         ):

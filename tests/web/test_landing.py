@@ -45,7 +45,7 @@ def said(*parts):
 
 
 def test_the_map_has_the_first_sentence_of_a_claim():
-    assert said(" Takes 0.22 % off. More.") == " Takes 0.22 % off."
+    assert said(" Takes 0.22 % off. More.") == "Takes 0.22 % off."
     assert said("Below ", nodes.math("", "2/x"), " it ends. Above not.") == "Below 2/x it ends."
     assert (
         said("Contested. None survives, e.g. this. No.") == "Contested. None survives, e.g. this."
