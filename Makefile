@@ -53,7 +53,7 @@ slides: book ## print the figures of the chapters as slides (CHAPTER=05: of that
 	@$(RUN) tools/pdf.py slides $(CHAPTER)
 
 check: export OMP_NUM_THREADS := 1
-check: lint form ## check in a minute: no notebook runs, slow tests only of what was changed
+check: lint form ## check in a minute or two: no notebook runs, slow tests only of what was changed
 	@$(PYTEST) --fast tests
 
 portable: $(SET_UP) ## run notebooks and tests under other instructions and numbers of threads

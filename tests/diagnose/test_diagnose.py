@@ -109,6 +109,7 @@ def test_a_card_tells_the_truth_about_torch_optim(name, settings, verdict, decay
     assert card.faults == FAULTS.get(name, [])
 
 
+@pytest.mark.slow
 def test_numbers_of_adam_come_with_how_far_off_they_may_be():
     settings = {"lr": 3e-3, "betas": (0.83, 0.97), "eps": 1e-5, "weight_decay": 0.2}
     found = diagnose(torch_optim("Adam", **settings)).properties
@@ -125,12 +126,14 @@ def own_place(w, g, t, m=0, v=0, *, lr=1e-3, betas=(0.9, 0.999)):
     return new - 0.1 * lr * g / (v**0.5 + 1e-8), m, v
 
 
+@pytest.mark.slow
 def test_a_rule_that_is_a_later_one_nearly_is_not_called_so():
     found = diagnose(of_rule(own_place))
     assert not found.properties["foretold by"].startswith("rules.")
     assert "No rule of the book foretells its steps" in found.verdict
 
 
+@pytest.mark.slow
 def test_the_betas_of_nadam_come_with_how_far_off_they_may_be():
     found = diagnose(torch_optim("NAdam", betas=(0.85, 0.99))).properties
     value, within = found["beta1"]
@@ -147,6 +150,7 @@ class LosesItsPlace(optim.ScheduleFree):
             group["train_mode"] = True
 
 
+@pytest.mark.slow
 def test_modes_that_move_the_weights_are_told_and_that_they_do_not_come_back():
     answers = {optim.ScheduleFree: "moves the weights, train() back"}
     answers[LosesItsPlace] = "moves the weights, and train() does not take them back"
