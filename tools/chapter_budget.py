@@ -44,9 +44,8 @@ def figures_in_a_row(cells):
 def sizes(notebook):
     """What LIMITS limits, of a notebook."""
     code = [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
-    code = [c for c in code if c.id != SETUP]
     texts = [c.source for c in notebook.cells if c.cell_type == "markdown"]
-    lines = [len(cell.source.splitlines()) for cell in code]
+    lines = [len(cell.source.splitlines()) for cell in code if cell.id != SETUP]  # no page has it
     counts = (sum(len(text.split()) for text in texts), sum(lines), len(code))
     median = statistics.median(lines or [0])
     rest = (median, sum(map(is_figure, code)), figures_in_a_row(notebook.cells))

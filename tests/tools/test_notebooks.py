@@ -194,7 +194,7 @@ def test_nbval_compares_text_but_neither_svg_nor_stderr(tmp_path):
 FULL = {  # cells, and what is too much in a chapter that has them and no more
     "4201 words of Markdown": [new_markdown_cell("word " * 4198)],
     "321 lines of code": [new_code_cell("x\n" * 3) for _ in range(107)],
-    "46 cells of code": [new_code_cell("x") for _ in range(46)],
+    "46 cells of code": [new_code_cell("x") for _ in range(45)],  # and the one that installs
     "7 lines in the median cell": [new_code_cell("x\n" * 7)],
     "3 figures in a row": [new_code_cell("x", outputs=[display(image_png="")]) for _ in range(3)],
 }
